@@ -1,0 +1,96 @@
+/** What the control plane shows. Plain JSON, without secrets; the API publishes these as they are. */
+import type { Milliseconds } from '../domain/clock.ts';
+import type { InstanceStateKind } from '../domain/instance/state.ts';
+import type { Limits, RouteSpec } from '../domain/spec.ts';
+import type { Backend, Enforcement, Usage } from '../processes/contract.ts';
+import type { RouterStatus } from '../router-link/contract.ts';
+
+export interface HostStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly home: string;
+  /** Unix time. */
+  readonly startedAt: Milliseconds;
+  readonly backend: Backend;
+  readonly router: RouterStatus;
+  /** The configuration that is watched, and what was wrong with its last change. */
+  readonly config?: { readonly path: string; readonly problem?: string };
+  readonly adopted: number;
+}
+
+export interface InstanceStatus {
+  readonly service: string;
+  readonly index: number;
+  readonly revision: number;
+  readonly state: InstanceStateKind;
+  /** Why it is in this state, in words, where that isn't plain: `exited 1 four times in 9 s; next try in 6.4 s`. */
+  readonly reason?: string;
+  readonly pid?: number;
+  readonly port?: number;
+  /** Since the instance was first started or last reset by `start`. */
+  readonly restarts: number;
+  /** How long the process has run. */
+  readonly uptime?: Milliseconds;
+  readonly usage?: Usage;
+  readonly limits: readonly Enforcement[];
+}
+
+export type ServiceState = 'ready' | 'starting' | 'degraded' | 'down' | 'failed' | 'stopped';
+
+export interface ServiceStatus {
+  readonly name: string;
+  readonly state: ServiceState;
+  readonly desired: 'up' | 'down';
+  readonly wanted: number;
+  readonly ready: number;
+  readonly revision: number;
+  readonly package: string;
+  readonly release: string;
+  /** `node 20.20.2`, `exec`. */
+  readonly runtime: string;
+  readonly command: readonly string[];
+  readonly routes: readonly RouteSpec[];
+  readonly limits: Limits;
+  readonly dependsOn: readonly string[];
+  /** Names of the variables; values only where they are no secret. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly rollout?: RolloutStatus;
+  readonly instances: readonly InstanceStatus[];
+}
+
+export interface RolloutStatus {
+  readonly from: number;
+  readonly to: number;
+  readonly state: 'rolling' | 'reverting' | 'succeeded' | 'failed';
+  readonly reason?: string;
+  /** Unix time. */
+  readonly startedAt: Milliseconds;
+}
+
+export interface RevisionSummary {
+  readonly number: number;
+  readonly release: string;
+  readonly package: string;
+  readonly runtime: string;
+  readonly createdAt: Milliseconds;
+  readonly cause: string;
+  readonly current: boolean;
+}
+
+export interface PlannedChange {
+  readonly service: string;
+  readonly action: 'add' | 'change' | 'remove' | 'router' | 'settings';
+  /** What differs, one line each: `instances: 2 → 3`. Values of secrets are never among them. */
+  readonly details: readonly string[];
+}
+
+/** One line of events.ndjson. */
+export interface AuditEvent {
+  /** Unix time. */
+  readonly at: Milliseconds;
+  readonly kind: string;
+  readonly service?: string;
+  readonly instance?: string;
+  readonly actor?: string;
+  readonly message: string;
+}

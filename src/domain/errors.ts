@@ -1,0 +1,181 @@
+/**
+ * Every error that a user can meet, by its stable code. A code is never renamed nor given a second meaning;
+ * `docs/errors.md` is generated from this table. Messages begin with "cannot", name what was expected, and how to
+ * mend it.
+ */
+
+interface ErrorEntry {
+  /** HTTP status with which the API answers. */
+  readonly status: number;
+  readonly meaning: string;
+  readonly mend: string;
+}
+
+export const errorCatalog = {
+  SLIP_INTERNAL: {
+    status: 500,
+    meaning: 'Slipway met a state that it should never be in.',
+    mend: 'Report it with the daemon log; the daemon is safe to restart.',
+  },
+  SLIP_CONFIG_INVALID: {
+    status: 422,
+    meaning: 'The configuration does not fit its schema; nothing was changed.',
+    mend: 'Correct each place that the message lists by file, line and column.',
+  },
+  SLIP_CONFIG_UNREADABLE: {
+    status: 422,
+    meaning: 'The configuration file, or a secret file that it names, could not be read.',
+    mend: 'Check that the path exists and that the daemon’s user may read it.',
+  },
+  SLIP_REQUEST_INVALID: {
+    status: 400,
+    meaning: 'The request’s path, query or body does not fit the API’s schema.',
+    mend: 'Correct the fields that the message lists.',
+  },
+  SLIP_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no such API path.',
+    mend: 'See the API reference for the paths there are.',
+  },
+  SLIP_SERVICE_UNKNOWN: {
+    status: 404,
+    meaning: 'No service has this name.',
+    mend: 'See `slipway status` for the names there are.',
+  },
+  SLIP_INSTANCE_UNKNOWN: {
+    status: 404,
+    meaning: 'The service has no instance with this index.',
+    mend: 'See `slipway status NAME` for the instances there are.',
+  },
+  SLIP_REVISION_UNKNOWN: {
+    status: 404,
+    meaning: 'The service has no such revision, or its release was already collected.',
+    mend: 'See `slipway history NAME` for the revisions that are kept.',
+  },
+  SLIP_PACKAGE_UNREADABLE: {
+    status: 422,
+    meaning: 'The package could not be read or fetched.',
+    mend: 'Check the path or URL, and that the daemon’s user may read it.',
+  },
+  SLIP_PACKAGE_DIGEST: {
+    status: 422,
+    meaning: 'The package’s SHA-256 is not the one that was asked for.',
+    mend: 'Fetch it again, or correct the `sha256` if the publisher changed the package.',
+  },
+  SLIP_PACKAGE_UNSUPPORTED: {
+    status: 422,
+    meaning: 'The package is of no format that Slipway knows.',
+    mend: 'Hand over a .tgz, .tar, .zip, .jar, .war, .whl, .pyz, a static binary or a directory.',
+  },
+  SLIP_PACKAGE_CORRUPT: {
+    status: 422,
+    meaning: 'The archive is truncated or damaged; nothing of it was kept.',
+    mend: 'Build or fetch the package again.',
+  },
+  SLIP_PACKAGE_HOSTILE: {
+    status: 422,
+    meaning: 'The archive holds an entry that could reach outside its folder or is no plain file, folder or inner link.',
+    mend: 'Repack it without the entry that the message names.',
+  },
+  SLIP_PACKAGE_TOO_LARGE: {
+    status: 422,
+    meaning: 'The archive would unpack to more than the configured limits allow.',
+    mend: 'Raise `unpack` limits in slipway.yaml if the package is trusted.',
+  },
+  SLIP_DISK_FULL: {
+    status: 507,
+    meaning: 'The disk has no room for what was asked; nothing of it was kept.',
+    mend: 'Free some space under the Slipway home, then try again.',
+  },
+  SLIP_RUNTIME_UNKNOWN: {
+    status: 422,
+    meaning: 'No runtime knows how to start this release.',
+    mend: 'Name a `runtime:` or give a `command:`.',
+  },
+  SLIP_RUNTIME_MISSING: {
+    status: 422,
+    meaning: 'The host has no runtime of the version that was asked for.',
+    mend: 'Install one that fits, add its path under `runtimes:`, or change the range.',
+  },
+  SLIP_ENTRY_MISSING: {
+    status: 422,
+    meaning: 'The release does not say what to run.',
+    mend: 'Add the entry point that the message names, or give a `command:`.',
+  },
+  SLIP_PREPARE_FAILED: {
+    status: 422,
+    meaning: 'Installing the release’s dependencies failed.',
+    mend: 'See the output in the message; it ran as the command shown.',
+  },
+  SLIP_LAUNCH_FAILED: {
+    status: 500,
+    meaning: 'The operating system refused to start the process.',
+    mend: 'Check that the command exists, is executable and that the host has processes and memory left.',
+  },
+  SLIP_PORTS_EXHAUSTED: {
+    status: 503,
+    meaning: 'No port of the configured range is free.',
+    mend: 'Widen `ports:` or stop something.',
+  },
+  SLIP_ROLLOUT_FAILED: {
+    status: 409,
+    meaning: 'The new revision did not become ready; the previous one goes on serving.',
+    mend: 'Look at `slipway logs NAME` and `slipway describe NAME`, mend the package, deploy again.',
+  },
+  SLIP_WAIT_TIMEOUT: {
+    status: 504,
+    meaning: 'What was waited for did not happen in time; it may still happen.',
+    mend: 'See `slipway status`; wait longer with --timeout.',
+  },
+  SLIP_DAEMON_RUNNING: {
+    status: 409,
+    meaning: 'Another daemon already owns this home.',
+    mend: 'Use that one (`slipway apply`), stop it (`slipway down`), or set another SLIPWAY_HOME.',
+  },
+  SLIP_DAEMON_UNREACHABLE: {
+    status: 503,
+    meaning: 'No daemon answers on the control socket.',
+    mend: 'Start one with `slipway up -d` or `slipway daemon`.',
+  },
+  SLIP_STATE_NEWER: {
+    status: 500,
+    meaning: 'A state file was written by a newer Slipway.',
+    mend: 'Run that version, or restore the backup made before the upgrade.',
+  },
+  SLIP_STATE_CORRUPT: {
+    status: 500,
+    meaning: 'A state file does not hold what Slipway writes.',
+    mend: 'Restore it from a backup, or remove it and apply the configuration again.',
+  },
+  SLIP_LISTEN_FAILED: {
+    status: 500,
+    meaning: 'An address to listen on is taken, not on this host, or not permitted.',
+    mend: 'Choose another address, or free that one.',
+  },
+  SLIP_STOPPING: {
+    status: 503,
+    meaning: 'The daemon is going down and takes no more changes.',
+    mend: 'Wait until it is gone, then start it again.',
+  },
+  SLIP_USAGE: {
+    status: 400,
+    meaning: 'The command line is not one that slipway understands.',
+    mend: 'See `slipway help`.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorCatalog;
+
+/** An error meant for a user. Anything else that is thrown is a bug in Slipway. */
+export class SlipwayError extends Error {
+  readonly code: ErrorCode;
+  /** Further lines, one problem each. */
+  readonly details: readonly string[];
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: readonly string[] } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'SlipwayError';
+    this.code = code;
+    this.details = options.details ?? [];
+  }
+}

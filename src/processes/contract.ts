@@ -1,0 +1,94 @@
+/**
+ * What supervision needs of the operating system. A tree is everything that descends from one launch, however it
+ * forked; it is gone only when that was verified.
+ */
+import type { Cancel } from '../domain/clock.ts';
+import type { Limits } from '../domain/spec.ts';
+
+/** Survives pid reuse and reboots: a pid is the same process only with the same start time on the same boot. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of `/proc/PID/stat`, in clock ticks since boot. */
+  readonly startTime: number;
+  readonly bootId: string;
+}
+
+export type Backend = 'cgroup-v2' | 'cgroup-v1' | 'none';
+
+export interface LaunchOrder {
+  /** `greeter.0.r3`: names the cgroup; also the marker that every descendant carries in its environment. */
+  readonly key: string;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** The whole environment; nothing of the daemon's leaks in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Opened O_APPEND for stdout and stderr. */
+  readonly logFile: string;
+  readonly limits: Limits;
+}
+
+/** Where to find a tree again after the daemon was replaced. Plain JSON. */
+export interface TreeRecord {
+  readonly key: string;
+  readonly identity: ProcessIdentity;
+  /** Absolute cgroup folders that the tree lives in; empty where there are none. */
+  readonly cgroups: readonly string[];
+  /** `oom_kill` count of the memory cgroup when the tree was launched. */
+  readonly oomKills: number;
+}
+
+/** How a tree's main process ended. An adopted process is not the daemon's child: its code can't be known. */
+export interface Exit {
+  readonly code?: number;
+  readonly signal?: NodeJS.Signals;
+  readonly oomKilled: boolean;
+}
+
+/** CPU time in seconds since the launch, memory in bytes, of the whole tree. */
+export interface Usage {
+  readonly cpuSeconds: number;
+  readonly memory: number;
+  readonly processes: number;
+}
+
+/** For one limit: what is in force, by what; or why it isn't. */
+export interface Enforcement {
+  readonly limit: keyof Limits;
+  readonly by: Backend | 'not enforced';
+  readonly why?: string;
+}
+
+export interface ProcessTree {
+  readonly record: TreeRecord;
+  readonly enforcement: readonly Enforcement[];
+  /** Calls back once, when the main process is gone; at once if it is already. */
+  onExit(listener: (exit: Exit) => void): Cancel;
+  /** To the main process, and only if it is still the same one. `false`: it is gone. */
+  signal(signal: NodeJS.Signals): boolean;
+  /**
+   * SIGKILLs everything in the tree until none is left, then removes its cgroups. Idempotent.
+   * @returns pids that could not be killed within `timeout`; empty means verified gone.
+   */
+  kill(timeout: number): Promise<readonly number[]>;
+  usage(): Promise<Usage | undefined>;
+}
+
+export interface ProcessHost {
+  readonly backend: Backend;
+  /**
+   * Spawns through the launcher. It resolves as soon as there is a pid.
+   * @throws SlipwayError SLIP_LAUNCH_FAILED when the command can't be executed at all
+   */
+  launch(order: LaunchOrder): Promise<ProcessTree>;
+  /** The tree, if its main process still is the one in the record; else `undefined`. */
+  adopt(record: TreeRecord): Promise<ProcessTree | undefined>;
+  /**
+   * Kills whatever of `key` is alive although no record names it (the daemon died between spawn and record), and
+   * removes its cgroup.
+   */
+  sweep(key: string): Promise<readonly number[]>;
+  /** Keys of all trees of this home that left a trace on the host: cgroups or marked processes. */
+  traces(): Promise<readonly string[]>;
+  /** Stops watching adopted processes; trees go on. */
+  close(): void;
+}

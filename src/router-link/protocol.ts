@@ -1,0 +1,44 @@
+/**
+ * What daemon and router say to each other. A table is whole, numbered and idempotent: the router keeps the highest
+ * number that it has seen, in memory and on disk, so it goes on with it while there is no daemon.
+ */
+import type { RouteSpec } from '../domain/spec.ts';
+
+/** One ready instance. `id` is its instance key. */
+export interface Endpoint {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RoutedService {
+  readonly name: string;
+  readonly routes: readonly RouteSpec[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface RouteTable {
+  readonly version: number;
+  readonly services: readonly RoutedService[];
+}
+
+/** Counters since the worker's start, by service. */
+export interface RouterStats {
+  readonly services: Readonly<Record<string, ServiceTraffic>>;
+  /** Requests that met no route. */
+  readonly unrouted: number;
+  readonly openConnections: number;
+}
+
+export interface ServiceTraffic {
+  /** By code class, `1xx` … `5xx`. */
+  readonly responses: Readonly<Record<string, number>>;
+  /** Cumulative counts for {@link latencyBuckets}, then all. */
+  readonly latency: readonly number[];
+  readonly latencySum: number;
+  readonly retries: number;
+  readonly inFlight: number;
+}
+
+/** Upper bounds in seconds. */
+export const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
