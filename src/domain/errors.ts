@@ -32,6 +32,21 @@ export const errorCatalog = {
     meaning: 'The request’s path, query or body does not fit the API’s schema.',
     mend: 'Correct the fields that the message lists.',
   },
+  SLIP_MEDIA_TYPE: {
+    status: 415,
+    meaning: 'The request’s body is of a type that this endpoint does not take.',
+    mend: 'Send `application/json`; for a package, `application/octet-stream`.',
+  },
+  SLIP_REQUEST_TOO_LARGE: {
+    status: 413,
+    meaning: 'The request’s head or its JSON body is larger than any valid one.',
+    mend: 'Send less; a package goes as `application/octet-stream`, which has no such limit.',
+  },
+  SLIP_METHOD_UNKNOWN: {
+    status: 405,
+    meaning: 'There is such an API path, but not with this method.',
+    mend: 'Use one of the methods in the answer’s `Allow` header.',
+  },
   SLIP_NOT_FOUND: {
     status: 404,
     meaning: 'There is no such API path.',
@@ -74,13 +89,19 @@ export const errorCatalog = {
   },
   SLIP_PACKAGE_HOSTILE: {
     status: 422,
-    meaning: 'The archive holds an entry that could reach outside its folder or is no plain file, folder or inner link.',
+    meaning:
+      'The archive holds an entry that could reach outside its folder or is no plain file, folder or inner link.',
     mend: 'Repack it without the entry that the message names.',
   },
   SLIP_PACKAGE_TOO_LARGE: {
     status: 422,
     meaning: 'The archive would unpack to more than the configured limits allow.',
     mend: 'Raise `unpack` limits in slipway.yaml if the package is trusted.',
+  },
+  SLIP_UNPACK_FAILED: {
+    status: 500,
+    meaning: 'Taking the package in failed for a reason that is not known to be the package’s; nothing of it was kept.',
+    mend: 'See the reason in the message; if the unpacking process dies of this package each time, repack it.',
   },
   SLIP_DISK_FULL: {
     status: 507,
@@ -112,6 +133,11 @@ export const errorCatalog = {
     meaning: 'The operating system refused to start the process.',
     mend: 'Check that the command exists, is executable and that the host has processes and memory left.',
   },
+  SLIP_BACKEND_UNUSABLE: {
+    status: 500,
+    meaning: 'The host does not let Slipway hold processes in the way that was asked for.',
+    mend: 'Leave the choice to Slipway, or give the daemon’s user a cgroup that it may write to.',
+  },
   SLIP_PORTS_EXHAUSTED: {
     status: 503,
     meaning: 'No port of the configured range is free.',
@@ -121,6 +147,11 @@ export const errorCatalog = {
     status: 409,
     meaning: 'The new revision did not become ready; the previous one goes on serving.',
     mend: 'Look at `slipway logs NAME` and `slipway describe NAME`, mend the package, deploy again.',
+  },
+  SLIP_NOT_READY: {
+    status: 409,
+    meaning: 'What was asked for was done, but the service did not get there: an instance failed or was given up.',
+    mend: 'Look at `slipway logs NAME` and `slipway describe NAME`; `slipway start NAME` tries again.',
   },
   SLIP_WAIT_TIMEOUT: {
     status: 504,
@@ -151,6 +182,31 @@ export const errorCatalog = {
     status: 500,
     meaning: 'An address to listen on is taken, not on this host, or not permitted.',
     mend: 'Choose another address, or free that one.',
+  },
+  SLIP_ROUTER_FAILED: {
+    status: 500,
+    meaning: 'The router did not come up, or does not answer.',
+    mend: 'See logs/router.log in the Slipway home.',
+  },
+  SLIP_NO_ROUTE: {
+    status: 404,
+    meaning: 'The router has no route for this host and path.',
+    mend: 'Check the `route:` of the service; `slipway describe NAME` shows the routes in force.',
+  },
+  SLIP_NO_READY_INSTANCE: {
+    status: 503,
+    meaning: 'The service that the route leads to has no ready instance now.',
+    mend: 'Try again; `slipway status NAME` says why none is ready.',
+  },
+  SLIP_INSTANCE_UNREACHABLE: {
+    status: 502,
+    meaning: 'The instance refused the connection, broke it off or answered with something that is not HTTP.',
+    mend: 'See logs/router.log for the cause, by the X-Request-Id of the answer, and `slipway logs NAME`.',
+  },
+  SLIP_INSTANCE_TIMEOUT: {
+    status: 504,
+    meaning: 'The instance did not answer in time.',
+    mend: 'See logs/router.log for the cause, by the X-Request-Id of the answer, and `slipway logs NAME`.',
   },
   SLIP_STOPPING: {
     status: 503,

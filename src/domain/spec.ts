@@ -106,7 +106,7 @@ export interface ServiceSpec {
   readonly name: string;
   readonly package: PackageSource;
   readonly runtime?: RuntimeRequest;
-  /** Beats what the runtime would run. `$PORT`-like words are not expanded: there is no shell. */
+  /** Beats what the runtime would run. There is no shell; only `$PORT` and `${PORT}` are expanded. */
   readonly command?: readonly string[];
   readonly args: readonly string[];
   /** Flags for the runtime itself (JVM or Node options), before the entry point. */
