@@ -1,0 +1,225 @@
+/** What no single value can break alone: rules between values, services and addresses. */
+import { parseAddress } from './address.ts';
+import { portPlaceholder } from './interpolate.ts';
+import type { Finding } from './issues.ts';
+import { type Path, show } from './problem.ts';
+import { packageParts, routesOf } from './resolve.ts';
+import { formatRoute } from './route.ts';
+import type { ProjectConfig } from './schema/project.ts';
+import type { ServiceConfig } from './schema/service.ts';
+import { suggest } from './suggest.ts';
+
+export type Services = ReadonlyMap<string, ServiceConfig>;
+
+/** Rules inside of one service. */
+export function* checkService(name: string, service: ServiceConfig): Generator<Finding> {
+  const at = (...rest: Path): Path => ['services', name, ...rest];
+  yield* checkPackage(service, at);
+  if (service.route && service.routes) {
+    yield {
+      path: at('routes'),
+      message: 'cannot take routes beside route: expected one of them; move the route into routes',
+    };
+  }
+  if (service.dependsOn.includes(name)) {
+    yield {
+      path: at('dependsOn', service.dependsOn.indexOf(name)),
+      message: 'cannot depend on itself: remove it here',
+    };
+  }
+  if (service.port === false) yield* checkPortless(service, at);
+  else if (Object.hasOwn(service.env, service.port.env)) {
+    yield {
+      path: at('env', service.port.env),
+      message: `cannot set ${service.port.env}, in which each instance is told its own port: remove it, choose another variable with port: { env: NAME }, or write port: false`,
+    };
+  }
+}
+
+type At = (...rest: Path) => Path;
+
+function* checkPackage(service: ServiceConfig, at: At): Generator<Finding> {
+  const { path, url, sha256 } = packageParts(service);
+  const short = typeof service.package === 'string';
+  if (!short && service.sha256 !== undefined) {
+    yield { path: at('sha256'), message: 'cannot take sha256 beside a package mapping: move it into package' };
+  }
+  if ((path === undefined) === (url === undefined)) {
+    yield { path: at('package'), message: 'cannot tell which package is meant: expected exactly one of path and url' };
+  }
+  if (path !== undefined && sha256 !== undefined) {
+    yield {
+      path: short ? at('sha256') : at('package', 'sha256'),
+      message: 'cannot take sha256 with a path: it belongs to a URL; remove it',
+    };
+  }
+  if (url === undefined) return;
+  const place = short ? at('package') : at('package', 'url');
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) {
+    yield {
+      path: place,
+      message: `cannot fetch from ${JSON.stringify(url)}: expected an http or https URL, or a path`,
+    };
+  } else if (parsed.username !== '' || parsed.password !== '') {
+    yield {
+      path: place,
+      message:
+        'cannot take a URL with a user or password, since URLs are shown: fetch the package yourself and give its path',
+    };
+  } else if (sha256 === undefined) {
+    yield {
+      path: place,
+      message: `cannot fetch a package without its digest: add sha256 ${short ? 'beside package' : 'beside url'} (see \`sha256sum FILE\`)`,
+    };
+  }
+}
+
+function* checkPortless(service: ServiceConfig, at: At): Generator<Finding> {
+  for (const kind of ['startup', 'readiness', 'liveness'] as const) {
+    const action = service.probes[kind]?.action;
+    if (action && action.kind !== 'exec') {
+      yield {
+        path: at('probes', kind, action.kind),
+        message: `cannot probe by ${action.kind} a service with port: false: expected an exec probe, or a port`,
+      };
+    }
+    if (action?.kind === 'exec') yield* checkPlaceholders(action.command, at, 'probes', kind, 'exec');
+  }
+  if (routesOf(service).length > 0) {
+    const key = service.routes ? 'routes' : 'route';
+    yield { path: at(key), message: `cannot route to a service with port: false: remove ${key}, or give it a port` };
+  }
+  for (const key of ['command', 'args', 'runtimeArgs'] as const) yield* checkPlaceholders(service[key] ?? [], at, key);
+}
+
+function* checkPlaceholders(words: readonly string[], at: At, ...path: Path): Generator<Finding> {
+  for (const [index, word] of words.entries()) {
+    if (!portPlaceholder.test(word)) continue;
+    yield {
+      path: at(...path, index),
+      message: `cannot fill in the port of a service with port: false: remove it from ${show(word)}, or give it a port`,
+    };
+  }
+}
+
+/** Rules between services. `names` are all names in the file, of broken services too. */
+export function* checkServices(
+  services: Services,
+  names: readonly string[],
+  placeOf: (path: Path) => string,
+): Generator<Finding> {
+  yield* checkRoutes(services, placeOf);
+  const known = new Set(names);
+  for (const [name, { dependsOn }] of services) {
+    for (const [index, dependency] of dependsOn.entries()) {
+      if (known.has(dependency)) continue;
+      const meant = suggest(dependency, names);
+      const hint = meant === undefined ? 'expected the name of a service in this file' : `did you mean "${meant}"?`;
+      yield {
+        path: ['services', name, 'dependsOn', index],
+        message: `cannot depend on the unknown service "${dependency}": ${hint}`,
+      };
+    }
+  }
+  yield* checkCycles(services);
+}
+
+function* checkRoutes(services: Services, placeOf: (path: Path) => string): Generator<Finding> {
+  const owners = new Map<string, { readonly service: string; readonly path: Path }>();
+  for (const [name, service] of services) {
+    for (const [index, route] of routesOf(service).entries()) {
+      const path: Path = service.routes ? ['services', name, 'routes', index] : ['services', name, 'route'];
+      const key = formatRoute(route);
+      const owner = owners.get(key);
+      if (!owner) {
+        owners.set(key, { service: name, path });
+        continue;
+      }
+      yield {
+        path,
+        message: `cannot route ${key} here: it goes to ${owner.service === name ? 'this service' : `"${owner.service}"`} already (${placeOf(owner.path)})`,
+      };
+    }
+  }
+}
+
+/** Each cycle once, reported where its first service (in the order of the file) depends on the next. */
+function* checkCycles(services: Services): Generator<Finding> {
+  const done = new Set<string>();
+  for (const start of services.keys()) {
+    const trail: { readonly name: string; next: number }[] = [{ name: start, next: 0 }];
+    const positions = new Map([[start, 0]]);
+    for (let top = trail.at(-1); top; top = trail.at(-1)) {
+      const dependency = done.has(top.name) ? undefined : services.get(top.name)?.dependsOn[top.next++];
+      if (dependency === undefined) {
+        done.add(top.name);
+        positions.delete(top.name);
+        trail.pop();
+        continue;
+      }
+      const from = positions.get(dependency);
+      if (from === undefined) {
+        positions.set(dependency, trail.length);
+        trail.push({ name: dependency, next: 0 });
+      } else if (dependency !== top.name) {
+        const cycle = [...trail.slice(from).map(({ name }) => name), dependency];
+        const first = trail[from] ?? top;
+        yield {
+          path: ['services', first.name, 'dependsOn', first.next - 1],
+          message: `cannot order services that depend on each other: ${formatCycle(cycle)}; remove one of these dependencies`,
+        };
+      }
+    }
+  }
+}
+
+function formatCycle(names: readonly string[]): string {
+  const shown = names.length > 12 ? [...names.slice(0, 6), '…', ...names.slice(-5)] : names;
+  return shown.join(' → ');
+}
+
+/** Addresses and ports must not be claimed twice. */
+export function* checkPorts(project: ProjectConfig, services: Services): Generator<Finding> {
+  const claims: { readonly address: string; readonly path: Path }[] = project.router.listen.map((address, index) => ({
+    address,
+    path: ['router', 'listen', index],
+  }));
+  if (project.metrics.listen !== undefined)
+    claims.push({ address: project.metrics.listen, path: ['metrics', 'listen'] });
+  const seen = new Set<string>();
+  const { from, to } = project.ports;
+  for (const { address, path } of claims) {
+    const port = parseAddress(address)?.port ?? 0;
+    if (port !== 0 && seen.has(address)) {
+      yield { path, message: `cannot listen on ${address} twice: expected another address here` };
+    }
+    seen.add(address);
+    if (port >= from && port <= to) {
+      yield {
+        path,
+        message: `cannot listen on port ${port}, which ports: ${from}-${to} hands to instances: choose another`,
+      };
+    }
+  }
+  const wanted = sum(services, ({ port, instances }) => (port === false ? 0 : instances));
+  if (wanted > to - from + 1) {
+    yield {
+      path: ['ports'],
+      message: `cannot give ${wanted} instances a port each out of ${to - from + 1}: expected a wider range`,
+    };
+  }
+}
+
+/** Things that work, but maybe not as meant. */
+export function* doubts({ ports: { from, to } }: ProjectConfig): Generator<Finding> {
+  if (to >= 32_768 && from <= 60_999) {
+    const message =
+      'these ports overlap with 32768-60999, from which Linux by default takes those of outgoing connections; a busy one is skipped';
+    yield { path: ['ports'], message };
+  }
+}
+
+function sum(services: Services, count: (service: ServiceConfig) => number): number {
+  return [...services.values()].reduce((total, service) => total + count(service), 0);
+}

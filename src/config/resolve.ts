@@ -1,0 +1,73 @@
+/** Validated configuration → what the domain works with: absolute paths, sources of packages, kinds of variables. */
+import { resolve } from 'node:path';
+import type { EnvValue, PackageSource, ProjectSpec, RouteSpec, RuntimeRequest, ServiceSpec } from '../domain/spec.ts';
+import { type Environment, interpolate } from './interpolate.ts';
+import type { ProjectConfig } from './schema/project.ts';
+import type { ServiceConfig } from './schema/service.ts';
+
+export interface ResolveContext {
+  /** Absolute; what relative paths start from. */
+  readonly folder: string;
+  readonly env: Environment;
+}
+
+/** All but the services. */
+export function resolveSettings(
+  { services: _services, runtimes, metrics, ...settings }: ProjectConfig,
+  { folder }: ResolveContext,
+): Omit<ProjectSpec, 'services'> {
+  return {
+    ...settings,
+    metrics: metrics.listen === undefined ? {} : { listen: metrics.listen },
+    runtimes: mapValues(runtimes, paths => paths.map(path => resolve(folder, path))),
+  };
+}
+
+/** Of a service that passed its checks. */
+export function resolveService(name: string, config: ServiceConfig, context: ResolveContext): ServiceSpec {
+  const { package: _package, sha256: _sha256, route: _route, routes: _routes, runtime, env, ...rest } = config;
+  return {
+    name,
+    ...rest,
+    package: resolvePackage(config, context.folder),
+    ...(runtime === undefined ? {} : { runtime: resolveRuntime(runtime) }),
+    env: mapValues(env, value => resolveEnv(value, context)),
+    routes: routesOf(config),
+  };
+}
+
+export function routesOf({ route, routes }: Pick<ServiceConfig, 'route' | 'routes'>): readonly RouteSpec[] {
+  return routes ?? (route ? [route] : []);
+}
+
+/** What the two ways of writing a package come to. */
+export function packageParts(config: Pick<ServiceConfig, 'package' | 'sha256'>): {
+  readonly path?: string;
+  readonly url?: string;
+  readonly sha256?: string;
+} {
+  if (typeof config.package !== 'string') return config.package;
+  const source = /^[a-z][a-z0-9+.-]*:\/\//i.test(config.package) ? { url: config.package } : { path: config.package };
+  return config.sha256 === undefined ? source : { ...source, sha256: config.sha256 };
+}
+
+function resolvePackage(config: ServiceConfig, folder: string): PackageSource {
+  const { path = '', url, sha256 = '' } = packageParts(config);
+  return url === undefined ? { kind: 'path', path: resolve(folder, path) } : { kind: 'url', url, sha256 };
+}
+
+function resolveRuntime(text: string): RuntimeRequest {
+  const [name = '', range] = text.split('@');
+  return range === undefined ? { name } : { name, range };
+}
+
+function resolveEnv(value: ServiceConfig['env'][string], { folder, env }: ResolveContext): EnvValue {
+  if (typeof value !== 'string') return { kind: 'file', path: resolve(folder, value.file) };
+  const result = interpolate(value, env);
+  if (!result.ok) return { kind: 'plain', value };
+  return { kind: result.used ? 'secret' : 'plain', value: result.text };
+}
+
+function mapValues<V, W>(record: Readonly<Record<string, V>>, map: (value: V) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}
