@@ -1,6 +1,7 @@
 /** A runtime turns a release into a command line. One file each; one contract suite runs against all. */
 import type { LaunchPlan, Release, RuntimeChoice } from '../domain/revision.ts';
 import type { RuntimePaths, ServiceSpec } from '../domain/spec.ts';
+import type { VersionRange } from '../domain/version-range.ts';
 
 export type RunRequest = Pick<ServiceSpec, 'runtime' | 'command' | 'args' | 'runtimeArgs'>;
 
@@ -13,18 +14,34 @@ export interface Installed {
   readonly foundBy: string;
 }
 
+export interface Discovery {
+  /** Newest first. */
+  readonly installed: readonly Installed[];
+  /** What looked like the runtime but can't be used. */
+  readonly unusable: readonly { readonly path: string; readonly foundBy: string; readonly why: string }[];
+}
+
+/** The versions that a release asks for, and where it says so: `engines.node`, `Requires-Python`. */
+export interface Wanted {
+  readonly range: VersionRange;
+  readonly by: string;
+}
+
 export interface Runtime {
   readonly name: string;
+  /** What makes a release its kind, in words, for the refusal of a release that is of no kind. */
+  readonly looksFor: string;
   /** Whether this release is of its kind, by looking at the release alone. */
   detects(release: Release): Promise<boolean>;
-  /** Newest first. `extra` are the paths that the configuration adds. */
-  discover(extra: readonly string[]): Promise<readonly Installed[]>;
-  /** The range that the release itself asks for (`engines.node`, `Requires-Python`), if any. */
-  wants(release: Release): Promise<string | undefined>;
+  /** @param extra the paths that the configuration adds */
+  discover(extra: readonly string[]): Promise<Discovery>;
+  /** `undefined` also where the release asks in a way that can't be understood; saying so is up to `plan`. */
+  wants(release: Release): Promise<Wanted | undefined>;
   /**
-   * Does what must be done once before a start (venv, `npm ci`) into `prepared`, and gives the command line.
+   * Does what must be done once before a start (venv, `npm ci`) into `prepared`, and gives the command line, which
+   * may hold the placeholder `$PORT`. A `command` in the request replaces the entry point, not the preparing.
    * Repeatable: a second call with the same arguments reuses what the first one finished.
-   * @throws SlipwayError SLIP_ENTRY_MISSING, SLIP_PREPARE_FAILED
+   * @throws SlipwayError SLIP_ENTRY_MISSING, SLIP_PREPARE_FAILED, SLIP_DISK_FULL
    */
   plan(order: PlanOrder): Promise<LaunchPlan>;
 }
