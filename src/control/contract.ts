@@ -2,9 +2,9 @@
  * What the control plane offers to whoever speaks for a user: the API, and through it the CLI. Each change is
  * durable once its promise resolves; what it sets in motion goes on after that and can be waited for with `settled`.
  */
-import type { Cancel, Milliseconds } from '../domain/clock.ts';
+import type { Cancel } from '../domain/clock.ts';
 import type { PackageSource } from '../domain/spec.ts';
-import type { AuditEvent, HostStatus, InstanceStatus, PlannedChange, RevisionSummary, ServiceStatus } from './views.ts';
+import type { AuditEvent, HostStatus, PlannedChange, RevisionSummary, ServiceStatus } from './views.ts';
 
 /** Who asked, in words, for the audit record: `cli uid 1000`, `config watch`. */
 export type Actor = string;
@@ -52,13 +52,8 @@ export interface Control {
   down(options: { hurry: boolean }, actor: Actor): Promise<void>;
 }
 
-/** What metrics count as it happens; the rest is read when asked. */
+/** What metrics count as it happens; the rest is read when it is asked for. */
 export interface ControlCounters {
   restarted(service: string, reason: string): void;
   probed(service: string, probe: string, passed: boolean): void;
-}
-
-export interface MetricsSource {
-  instances(): Promise<readonly InstanceStatus[]>;
-  uptime(): Milliseconds;
 }

@@ -35,7 +35,7 @@ export interface InstanceStatus {
   readonly limits: readonly Enforcement[];
 }
 
-export type ServiceState = 'ready' | 'starting' | 'degraded' | 'down' | 'failed' | 'stopped';
+export type ServiceState = 'ready' | 'starting' | 'degraded' | 'down' | 'failed' | 'stopping' | 'stopped';
 
 export interface ServiceStatus {
   readonly name: string;

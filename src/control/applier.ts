@@ -1,0 +1,153 @@
+/**
+ * From slipway.yaml to records. Everything that can be refused is done first (the file, each package, each runtime,
+ * the addresses); only then is anything touched, and only what changed. Done again after a crash half-way, it goes on
+ * where it was, since each service remembers what was declared of it.
+ */
+import { planChanges } from '../config/plan.ts';
+import type { Clock } from '../domain/clock.ts';
+import { SlipwayError } from '../domain/errors.ts';
+import type { Digest } from '../domain/revision.ts';
+import {
+  declare,
+  firstRecord,
+  revision,
+  rollOut,
+  runsAlike,
+  type ServiceRecord,
+  targetRevision,
+} from '../domain/service.ts';
+import type { ProjectSpec, ServiceSpec } from '../domain/spec.ts';
+import type { Candidate, Deployer } from './deployer.ts';
+import type { Fleet } from './fleet.ts';
+import type { PlannedChange } from './views.ts';
+
+/** What one service is to become. Without a candidate no process changes. */
+interface Prepared {
+  readonly spec: ServiceSpec;
+  readonly release: Digest;
+  readonly candidate: Candidate | undefined;
+}
+
+export class Applier {
+  readonly #fleet: Fleet;
+  readonly #deployer: Deployer;
+  readonly #clock: Clock;
+
+  constructor(fleet: Fleet, deployer: Deployer, clock: Clock) {
+    this.#fleet = fleet;
+    this.#deployer = deployer;
+    this.#clock = clock;
+  }
+
+  /**
+   * @param commit takes what applies to no single service (addresses, ports, limits) just before the services change
+   * @throws SlipwayError and nothing was touched, if it comes from before or from `commit`
+   */
+  async apply(
+    before: ProjectSpec | undefined,
+    after: ProjectSpec,
+    options: {
+      readonly dryRun: boolean;
+      readonly commit: () => Promise<void>;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<readonly PlannedChange[]> {
+    return this.#deployer.holding(async () => {
+      const prepared = await this.#prepareAll(after, options.signal);
+      const changes = withPackages(planChanges(before, after), prepared, name => this.#fleet.find(name)?.record);
+      if (options.dryRun) return changes;
+      await options.commit();
+      for (const one of prepared) await this.#declare(one);
+      const dropped = this.#fleet.services.filter(service => after.services[service.name] === undefined);
+      for (const service of dropped) {
+        await service.change(record => ({ ...record, removing: true, restarting: [] }));
+      }
+      return changes;
+    });
+  }
+
+  async #prepareAll(after: ProjectSpec, signal: AbortSignal | undefined): Promise<readonly Prepared[]> {
+    const results = await Promise.allSettled(
+      Object.values(after.services).map(spec => this.#prepare(spec, after, signal)),
+    );
+    const problems = results.flatMap(result => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    if (problems.length > 0) throw together(problems);
+    return results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  async #prepare(spec: ServiceSpec, after: ProjectSpec, signal: AbortSignal | undefined): Promise<Prepared> {
+    const release = await this.#deployer.ingest(spec.package, signal, after).catch(error => {
+      throw inService(spec.name, error);
+    });
+    const record = this.#fleet.find(spec.name)?.record;
+    const target = record && revision(record, targetRevision(record));
+    const samePackage = record?.declaredRelease === release.digest;
+    if (record !== undefined && target !== undefined && samePackage && runsAlike(spec, record.declared)) {
+      return { spec, release: release.digest, candidate: undefined };
+    }
+    // A package that `deploy` brought stays until the configuration names another one.
+    const keeps = samePackage && target !== undefined && target.release !== release.digest;
+    const run = keeps ? await this.#deployer.find(target.release) : release;
+    const candidate = await this.#deployer
+      .prepare(run, keeps ? { ...spec, package: target.spec.package } : spec, signal, after)
+      .catch(error => {
+        throw inService(spec.name, error);
+      });
+    return { spec, release: release.digest, candidate };
+  }
+
+  async #declare({ spec, release, candidate }: Prepared): Promise<void> {
+    const createdAt = this.#clock.wallTime();
+    const cause = 'configuration';
+    const service = this.#fleet.find(spec.name);
+    if (service === undefined) {
+      if (candidate === undefined) throw new Error(`no candidate for the new service ${spec.name}`);
+      await this.#fleet.add(firstRecord({ ...candidate, number: 1, createdAt, cause }));
+      return;
+    }
+    await service.change(record => {
+      const declared = declare(record, spec, release);
+      if (candidate === undefined) return isSame(record, declared) ? record : declared;
+      return rollOut(declared, { ...candidate, number: record.nextRevision, createdAt, cause }, createdAt);
+    });
+  }
+}
+
+function isSame(one: ServiceRecord, other: ServiceRecord): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** A file can change under the same path; the specs alone don't show that. */
+function withPackages(
+  changes: readonly PlannedChange[],
+  prepared: readonly Prepared[],
+  recordOf: (name: string) => ServiceRecord | undefined,
+): readonly PlannedChange[] {
+  const more = prepared.flatMap(({ spec, release }): PlannedChange[] => {
+    const before = recordOf(spec.name)?.declaredRelease;
+    if (before === undefined || before === release) return [];
+    const detail = `package content: ${before.slice(0, 12)} → ${release.slice(0, 12)}`;
+    return [{ service: spec.name, action: 'change', details: [detail] }];
+  });
+  const merged = changes.map(change => {
+    const same = more.find(one => one.service === change.service && change.action === 'change');
+    return same === undefined ? change : { ...change, details: [...change.details, ...same.details] };
+  });
+  const named = new Set(changes.map(change => change.service));
+  return [...merged, ...more.filter(one => !named.has(one.service))];
+}
+
+function inService(name: string, error: unknown): unknown {
+  if (!(error instanceof SlipwayError)) return error;
+  return new SlipwayError(error.code, `${error.message} (service ${name})`, { cause: error, details: error.details });
+}
+
+/** All problems at once; the first gives the code. */
+function together(problems: readonly unknown[]): unknown {
+  const bug = problems.find(problem => !(problem instanceof SlipwayError));
+  if (bug !== undefined) return bug;
+  const [first, ...others] = problems as readonly SlipwayError[];
+  if (first === undefined || others.length === 0) return first;
+  const details = [...first.details, ...others.flatMap(one => [one.message, ...one.details])];
+  return new SlipwayError(first.code, first.message, { cause: first, details });
+}

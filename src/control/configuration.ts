@@ -1,0 +1,136 @@
+/**
+ * The one slipway.yaml that this home follows. A change that is valid is applied, one that isn't leaves all as it is
+ * and is shown in the host's status until it is mended.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { loadConfigApart } from '../config/load-apart.ts';
+import { configError } from '../config/problem.ts';
+import { SlipwayError } from '../domain/errors.ts';
+import type { ProjectSpec } from '../domain/spec.ts';
+import type { AppliedConfig, StateStore } from '../state/contract.ts';
+import type { Applier } from './applier.ts';
+import type { Audit } from './audit.ts';
+import type { Actor, ApplyResult } from './contract.ts';
+import { crashPoint } from './crash-points.ts';
+
+export interface ConfigurationParts {
+  readonly applier: Applier;
+  readonly store: StateStore;
+  readonly audit: Audit;
+  /** Puts what concerns no single service into force. @throws SlipwayError, and nothing changed */
+  readonly settle: (project: ProjectSpec) => Promise<void>;
+  /** Something was applied: releases may have become unused. */
+  readonly onApplied: () => void;
+}
+
+export class Configuration {
+  readonly #parts: ConfigurationParts;
+  #applied: AppliedConfig | undefined;
+  #problem: string | undefined;
+  #watcher: FSWatcher | undefined;
+  #watched: string | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(parts: ConfigurationParts, applied: AppliedConfig | undefined) {
+    this.#parts = parts;
+    this.#applied = applied;
+  }
+
+  status(): { readonly path: string; readonly problem?: string } | undefined {
+    if (this.#applied === undefined) return undefined;
+    return { path: this.#applied.path, ...(this.#problem === undefined ? {} : { problem: this.#problem }) };
+  }
+
+  /** One after the other; the file is read when its turn comes. @throws SlipwayError, and nothing changed */
+  apply(path: string, options: { dryRun: boolean }, actor: Actor, signal?: AbortSignal): Promise<ApplyResult> {
+    const mine = this.#queue.then(() => this.#apply(path, options, actor, signal));
+    this.#queue = mine.catch(() => {});
+    return mine;
+  }
+
+  /** Applies what changed in the file while no daemon ran, then follows it. */
+  async resume(): Promise<void> {
+    if (this.#applied === undefined) return;
+    const { path, digest } = this.#applied;
+    this.#watch(path);
+    if ((await digestOf(path)) !== digest) await this.#follow(path, 'change while no daemon ran');
+  }
+
+  close(): void {
+    this.#closed = true;
+    void this.#watcher?.close();
+  }
+
+  async #apply(
+    path: string,
+    { dryRun }: { dryRun: boolean },
+    actor: Actor,
+    signal: AbortSignal | undefined,
+  ): Promise<ApplyResult> {
+    const { applier, store, audit, settle } = this.#parts;
+    const digest = await digestOf(path);
+    const result = await loadConfigApart(path, { env: process.env, ...(signal === undefined ? {} : { signal }) });
+    if (!result.ok) throw configError(result);
+    const { project } = result;
+    const commit = () => settle(project);
+    const changes = await applier.apply(this.#applied?.project, project, { dryRun, commit, signal });
+    if (dryRun) return { changes, dryRun };
+    // Last, so that a daemon that dies before it applies the file again.
+    this.#applied = { path, digest: digest ?? '', project };
+    await store.saveConfig(this.#applied);
+    crashPoint('config.saved');
+    this.#problem = undefined;
+    this.#watch(path);
+    for (const { service, action, details } of changes) {
+      const message = `${action}${details.map(one => `; ${one}`).join('')}`;
+      audit.record({ kind: 'config', ...(service === '' ? {} : { service }), actor, message });
+    }
+    this.#parts.onApplied();
+    return { changes, dryRun };
+  }
+
+  async #follow(path: string, actor: Actor): Promise<void> {
+    try {
+      await this.apply(path, { dryRun: false }, actor);
+    } catch (error) {
+      this.#problem = error instanceof SlipwayError ? [error.message, ...error.details].join('\n') : String(error);
+      this.#parts.audit.record({ kind: 'config-refused', actor, message: this.#problem });
+    }
+  }
+
+  /** The folder is watched too: editors replace the file instead of writing to it. */
+  #watch(path: string): void {
+    if (this.#watched === path || this.#closed) return;
+    void this.#watcher?.close();
+    this.#watched = path;
+    this.#watcher = watch(path, {
+      ignoreInitial: true,
+      awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 },
+      cwd: dirname(path),
+    });
+    const changed = async () => {
+      if (this.#closed || (await digestOf(path)) === this.#applied?.digest) return;
+      await this.#follow(path, 'config watch');
+    };
+    this.#watcher
+      .on('add', changed)
+      .on('change', changed)
+      .on('error', () => {
+        // Without watches (their number is limited on a host) `slipway apply` still works.
+      });
+  }
+}
+
+async function digestOf(path: string): Promise<string | undefined> {
+  try {
+    return createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+/** From what is, to what is shown. Secrets end here: a view holds their names only. */
+import { redactEnv } from '../config/redact.ts';
+import type { Milliseconds } from '../domain/clock.ts';
+import { reasonInWords } from '../domain/instance/restart.ts';
+import type { Revision } from '../domain/revision.ts';
+import { revision, type ServiceRecord, targetRevision } from '../domain/service.ts';
+import type { InstanceActor } from './instance-actor.ts';
+import type { ServiceActor } from './service-actor.ts';
+import type { InstanceStatus, RevisionSummary, ServiceState, ServiceStatus } from './views.ts';
+
+export async function describeService(service: ServiceActor, now: Milliseconds): Promise<ServiceStatus> {
+  const { record } = service;
+  const target = revision(record, targetRevision(record));
+  const instances = await Promise.all(service.actors.map(actor => describeInstance(actor, now)));
+  const wanted = record.desired === 'up' && !record.removing ? record.instances - stoppedOf(record) : 0;
+  const ready = instances.filter(one => one.state === 'ready').length;
+  return {
+    name: record.name,
+    state: stateOf(wanted, ready, instances),
+    desired: record.removing ? 'down' : record.desired,
+    wanted,
+    ready,
+    revision: record.current,
+    package: target?.packageName ?? '',
+    release: target?.release ?? '',
+    runtime: target === undefined ? '' : runtimeInWords(target),
+    command: target?.launch.argv ?? [],
+    routes: record.declared.routes,
+    limits: target?.spec.limits ?? {},
+    dependsOn: record.declared.dependsOn,
+    env: target === undefined ? {} : redactEnv(target.spec),
+    ...(record.rollout === undefined ? {} : { rollout: record.rollout }),
+    instances,
+  };
+}
+
+export async function describeInstance(actor: InstanceActor, now: Milliseconds): Promise<InstanceStatus> {
+  const { instance, tree, port } = actor;
+  const reason = reasonInWords(instance, now);
+  const usage = await tree?.usage();
+  return {
+    service: actor.id.service,
+    index: actor.id.index,
+    revision: actor.id.revision,
+    state: instance.state,
+    ...(reason === undefined ? {} : { reason }),
+    ...(tree === undefined ? {} : { pid: tree.record.identity.pid }),
+    ...(port === undefined ? {} : { port }),
+    restarts: instance.history.total,
+    ...(tree === undefined || instance.launchedAt === undefined ? {} : { uptime: now - instance.launchedAt }),
+    ...(usage === undefined ? {} : { usage }),
+    limits: tree?.enforcement ?? [],
+  };
+}
+
+/** Newest first. */
+export function describeHistory(record: ServiceRecord): readonly RevisionSummary[] {
+  return record.revisions.map(one => describeRevision(one, record)).reverse();
+}
+
+export function describeRevision(one: Revision, record: ServiceRecord): RevisionSummary {
+  return {
+    number: one.number,
+    release: one.release,
+    package: one.packageName,
+    runtime: runtimeInWords(one),
+    createdAt: one.createdAt,
+    cause: one.cause,
+    current: one.number === record.current,
+  };
+}
+
+function runtimeInWords({ runtime }: Revision): string {
+  return runtime.version === '' ? runtime.name : `${runtime.name} ${runtime.version}`;
+}
+
+function stoppedOf(record: ServiceRecord): number {
+  return record.stopped.filter(index => index < record.instances).length;
+}
+
+function stateOf(wanted: number, ready: number, instances: readonly InstanceStatus[]): ServiceState {
+  const over = instances.every(one => one.state === 'stopped' || (wanted === 0 && one.state === 'failed'));
+  if (wanted === 0) return over ? 'stopped' : 'stopping';
+  if (ready >= wanted) return 'ready';
+  const some = (...states: readonly string[]) => instances.some(one => states.includes(one.state));
+  if (ready > 0) return 'degraded';
+  if (some('starting', 'launching', 'recovering') || instances.length === 0) return 'starting';
+  if (over) return 'stopped';
+  return some('backoff', 'unready', 'draining', 'stopping', 'killing') || !some('failed') ? 'down' : 'failed';
+}

@@ -1,0 +1,172 @@
+/** All services of this home, their instances taken over from the last daemon, and the table they make together. */
+import { SlipwayError } from '../domain/errors.ts';
+import { instanceKey } from '../domain/names.ts';
+import { startOrder } from '../domain/order.ts';
+import type { Digest } from '../domain/revision.ts';
+import type { ServiceRecord } from '../domain/service.ts';
+import type { RoutedService } from '../router-link/protocol.ts';
+import type { InstanceRecord } from '../state/contract.ts';
+import type { InstanceActor, InstanceWorld } from './instance-actor.ts';
+import { type Neighbours, ServiceActor } from './service-actor.ts';
+
+export class Fleet {
+  readonly #world: InstanceWorld;
+  readonly #services = new Map<string, ServiceActor>();
+  readonly #listeners = new Set<() => void>();
+  readonly #ready = new Map<string, boolean>();
+  #leaving: 'gently' | 'hurry' | undefined;
+  readonly #neighbours: Neighbours = {
+    isReady: name => this.#services.get(name)?.isReady ?? false,
+    changed: service => this.#changed(service),
+  };
+
+  constructor(world: InstanceWorld) {
+    this.#world = world;
+  }
+
+  /** In order of name. */
+  get services(): readonly ServiceActor[] {
+    return [...this.#services.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get instances(): readonly InstanceActor[] {
+    return this.services.flatMap(service => service.actors);
+  }
+
+  get isSettled(): boolean {
+    return this.services.every(service => service.isSettled);
+  }
+
+  find(name: string): ServiceActor | undefined {
+    return this.#services.get(name);
+  }
+
+  /** @throws SlipwayError SLIP_SERVICE_UNKNOWN */
+  get(name: string): ServiceActor {
+    const service = this.#services.get(name);
+    if (service !== undefined) return service;
+    const names = this.services.map(one => one.name).join(', ');
+    throw new SlipwayError(
+      'SLIP_SERVICE_UNKNOWN',
+      `cannot find a service named ${JSON.stringify(name)}; there ${names === '' ? 'are none yet' : `are: ${names}`}`,
+    );
+  }
+
+  /** Durable once resolved. */
+  async add(record: ServiceRecord): Promise<void> {
+    await this.#world.store.saveService(record);
+    const service = new ServiceActor(this.#world, record, this.#neighbours);
+    this.#services.set(record.name, service);
+    this.#world.routing.changed();
+    service.reconcile();
+  }
+
+  /**
+   * Finds again what the last daemon left: its instances by their records, and processes without a record (it died
+   * between spawn and record) by their traces, which are ended.
+   * @returns how many instances were found alive
+   */
+  async recover(): Promise<number> {
+    const { store, host, bootId } = this.#world;
+    for (const record of await store.services()) {
+      this.#services.set(record.name, new ServiceActor(this.#world, record, this.#neighbours));
+    }
+    const records = await store.instances();
+    const found = await Promise.all(records.map(record => this.#recoverInstance(record)));
+    const known = new Set(records.map(record => instanceKey(record.id)));
+    const strays = (await host.traces()).filter(key => !known.has(key));
+    await Promise.all(strays.map(key => host.sweep(key)));
+    if (strays.length > 0) {
+      this.#world.audit.record({ kind: 'strays-ended', message: `ended what no record names: ${strays.join(', ')}` });
+    }
+    for (const service of this.services) service.reconcile();
+    this.#world.audit.record({
+      kind: 'daemon-started',
+      message: `adopted ${found.filter(Boolean).length} instances on boot ${bootId}`,
+    });
+    return found.filter(Boolean).length;
+  }
+
+  /** Stops everything, dependents before what they depend on. Called again with `hurry`, it skips the rest. */
+  async leave(how: 'gently' | 'hurry'): Promise<void> {
+    this.#leaving = how;
+    const ranks = startOrder(new Map(this.services.map(one => [one.name, one.record.declared.dependsOn]))).toReversed();
+    for (const rank of ranks) {
+      const leaving = rank.flatMap(name => this.#services.get(name) ?? []);
+      for (const service of leaving) service.leave(this.#leaving);
+      await this.until(() => leaving.every(service => service.isEmpty));
+    }
+  }
+
+  /** The second Ctrl-C: what is being stopped gently is not waited for any longer. */
+  hurry(): void {
+    this.#leaving = 'hurry';
+    for (const service of this.services) service.leave('hurry');
+  }
+
+  /** Resolves when the condition holds after a change; rejects with the signal's reason. */
+  until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#listeners.delete(check);
+        signal?.removeEventListener('abort', abort);
+      };
+      const check = () => {
+        if (!condition()) return;
+        end();
+        resolve();
+      };
+      const abort = () => {
+        end();
+        reject(signal?.reason);
+      };
+      if (signal?.aborted) return reject(signal.reason);
+      this.#listeners.add(check);
+      signal?.addEventListener('abort', abort);
+      check();
+    });
+  }
+
+  table(): readonly RoutedService[] {
+    return this.services.filter(one => one.record.declared.routes.length > 0).map(one => one.routed());
+  }
+
+  /** What must not be collected. */
+  releases(): ReadonlySet<Digest> {
+    return new Set(
+      this.services.flatMap(({ record }) => [record.declaredRelease, ...record.revisions.map(one => one.release)]),
+    );
+  }
+
+  async #recoverInstance(record: InstanceRecord): Promise<boolean> {
+    const { bootId, host, store } = this.#world;
+    const service = this.#services.get(record.id.service);
+    if (record.bootId !== bootId) {
+      // Nothing of it survived, and its instants mean nothing any more; what is wanted is made anew.
+      store.removeInstance(record.id);
+      return false;
+    }
+    const known = await service?.recover(record);
+    if (known !== undefined) return known;
+    await host.sweep(instanceKey(record.id));
+    store.removeInstance(record.id);
+    return false;
+  }
+
+  #changed(service: ServiceActor): void {
+    if (service.record.removing && service.isEmpty && this.#services.get(service.name) === service) {
+      this.#services.delete(service.name);
+      this.#world.store.removeService(service.name).catch(error => {
+        this.#world.audit.record({ kind: 'internal-error', service: service.name, message: String(error) });
+      });
+      this.#world.routing.changed();
+    }
+    if (this.#ready.get(service.name) !== service.isReady) {
+      this.#ready.set(service.name, service.isReady);
+      for (const other of this.#services.values()) {
+        if (other.record.declared.dependsOn.includes(service.name)) other.schedule();
+      }
+    }
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The imperative shell around one instance's state machine. Events go in one at a time; the record is on disk before
+ * an effect runs, so that a daemon that dies here is followed by one that knows what was about to happen.
+ */
+import type { Cancel, Clock } from '../domain/clock.ts';
+import { SlipwayError } from '../domain/errors.ts';
+import type { InstanceEffect, InstanceEvent } from '../domain/instance/events.ts';
+import { type Instance, newInstance } from '../domain/instance/state.ts';
+import { step } from '../domain/instance/step.ts';
+import { type InstanceId, instanceKey } from '../domain/names.ts';
+import { expandPlaceholders } from '../domain/placeholders.ts';
+import type { Revision } from '../domain/revision.ts';
+import type { RestartSpec, StopSpec } from '../domain/spec.ts';
+import type { LogStore } from '../logs/contract.ts';
+import type { Prober } from '../probes/contract.ts';
+import type { ProcessHost, ProcessTree } from '../processes/contract.ts';
+import type { InstanceRecord, StateStore } from '../state/contract.ts';
+import type { Audit } from './audit.ts';
+import type { ControlCounters } from './contract.ts';
+import { type CrashPoint, crashPoint } from './crash-points.ts';
+import { environmentOf } from './environment.ts';
+import { isFree, type Ports } from './ports.ts';
+import type { Routing } from './routing.ts';
+
+/** What all instances share. */
+export interface InstanceWorld {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly bootId: string;
+  readonly host: ProcessHost;
+  readonly prober: Prober;
+  readonly logs: LogStore;
+  readonly ports: Ports;
+  readonly routing: Routing;
+  readonly store: StateStore;
+  readonly counters: ControlCounters;
+  readonly audit: Audit;
+}
+
+/** The part of a spec that applies to what runs already. */
+export interface InstancePolicy {
+  readonly restart: RestartSpec;
+  readonly stop: StopSpec;
+}
+
+/** How long SIGKILL may take to be obeyed; after that the process hangs in the kernel. */
+const reapTimeout = 10_000;
+
+const passedOnEntering: Partial<Record<Instance['state'], CrashPoint>> = {
+  ready: 'instance.ready',
+  draining: 'instance.draining',
+};
+
+export class InstanceActor {
+  readonly id: InstanceId;
+  readonly key: string;
+  readonly revision: Revision;
+  readonly #world: InstanceWorld;
+  readonly #policy: () => InstancePolicy;
+  readonly #onChange: () => void;
+  #instance: Instance = newInstance();
+  #port: number | undefined;
+  #tree: ProcessTree | undefined;
+  #env: Readonly<Record<string, string>> = {};
+  #readySince: number | undefined;
+  #cancelTimer: Cancel = () => {};
+  #cancelProbes: Cancel = () => {};
+  #cancelExit: Cancel = () => {};
+  #drain: AbortController | undefined;
+  #disposed = false;
+
+  constructor(
+    world: InstanceWorld,
+    id: InstanceId,
+    revision: Revision,
+    policy: () => InstancePolicy,
+    onChange: () => void,
+  ) {
+    this.#world = world;
+    this.id = id;
+    this.key = instanceKey(id);
+    this.revision = revision;
+    this.#policy = policy;
+    this.#onChange = onChange;
+  }
+
+  get instance(): Instance {
+    return this.#instance;
+  }
+
+  get port(): number | undefined {
+    return this.#port;
+  }
+
+  get tree(): ProcessTree | undefined {
+    return this.#tree;
+  }
+
+  /** Monotonic; while it is ready. */
+  get readySince(): number | undefined {
+    return this.#readySince;
+  }
+
+  send(event: InstanceEvent): void {
+    if (this.#disposed) return;
+    const { clock, random } = this.#world;
+    const before = this.#instance;
+    const { restart, stop } = this.#policy();
+    const { next, effects } = step(before, event, { restart, stop, now: clock.now(), random: random() });
+    if (next === before) return;
+    this.#instance = next;
+    if (next.state !== 'ready') this.#readySince = undefined;
+    else this.#readySince ??= clock.now();
+    this.#save();
+    if (next.state !== before.state) this.#passed(next.state);
+    for (const effect of effects) this.#run(effect);
+    this.#onChange();
+  }
+
+  /**
+   * Goes on from what the last daemon recorded.
+   * @returns whether its process was found alive
+   */
+  async recover(record: InstanceRecord): Promise<boolean> {
+    this.#port = record.port;
+    if (record.port !== undefined) this.#world.ports.claim(record.port);
+    const { instance } = record;
+    if (instance.state === 'stopped' || instance.state === 'failed') {
+      this.#instance = instance;
+      return false;
+    }
+    if (instance.state === 'backoff') {
+      this.#instance = instance;
+      this.#setTimer((instance.retryAt ?? 0) - this.#world.clock.now(), instance.sequence);
+      return false;
+    }
+    this.#instance = { ...instance, state: 'recovering' };
+    const tree = record.tree === undefined ? undefined : await this.#world.host.adopt(record.tree);
+    if (tree === undefined) {
+      const detail = record.tree ? 'exited while no daemon ran' : 'its daemon died while launching it';
+      this.send({ kind: 'lost', detail });
+      return false;
+    }
+    this.#tree = tree;
+    // Only an exec probe needs it; a secret file that is gone by now must not cost a running process.
+    this.#env = await environmentOf(this.id, this.revision, this.#port).catch(() => this.revision.launch.env);
+    this.send({ kind: 'adopted', as: adoptedState(instance) });
+    this.#watchExit(tree);
+    return true;
+  }
+
+  /** Forgets an instance that is over: its record goes, its port is free for another. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#cancelTimer();
+    this.#cancelProbes();
+    this.#cancelExit();
+    this.#world.store.removeInstance(this.id);
+    crashPoint('instance.removed');
+    if (this.#port !== undefined) this.#world.ports.release(this.#port);
+  }
+
+  #save(): void {
+    const record = { id: this.id, instance: this.#instance, port: this.#port, bootId: this.#world.bootId };
+    try {
+      this.#world.store.saveInstance(this.#tree ? { ...record, tree: this.#tree.record } : record);
+    } catch (error) {
+      // A full disk must not stop supervision; the next daemon finds the process by its trace instead.
+      this.#event('record-failed', error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #passed(state: Instance['state']): void {
+    const point = passedOnEntering[state];
+    if (point !== undefined) crashPoint(point);
+  }
+
+  #run(effect: InstanceEffect): void {
+    switch (effect.kind) {
+      case 'spawn':
+        void this.#spawn(effect.epoch);
+        return;
+      case 'signal':
+        this.#tree?.signal(this.#policy().stop.signal);
+        crashPoint('instance.signalled');
+        return;
+      case 'killTree':
+        void this.#kill(this.#instance.epoch);
+        return;
+      case 'publish':
+        this.#world.routing.changed();
+        return;
+      case 'withdraw':
+        this.#drain?.abort();
+        this.#world.routing.changedNow();
+        return;
+      case 'awaitDrain':
+        this.#awaitDrain(this.#instance.epoch);
+        return;
+      case 'probe':
+        this.#probe(effect.from, this.#instance.epoch);
+        return;
+      case 'unprobe':
+        this.#cancelProbes();
+        return;
+      case 'setTimer':
+        this.#setTimer(effect.after, effect.sequence);
+        return;
+      case 'cancelTimer':
+        this.#cancelTimer();
+        this.#drain?.abort();
+        return;
+      case 'restarted':
+        if (effect.reason !== 'requested') this.#event('restart', effect.detail);
+        this.#world.counters.restarted(this.id.service, effect.reason);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async #spawn(epoch: number): Promise<void> {
+    const { host, logs } = this.#world;
+    try {
+      await this.#takePort();
+      this.#env = await environmentOf(this.id, this.revision, this.#port);
+      crashPoint('instance.before-spawn');
+      const tree = await host.launch({
+        key: this.key,
+        argv: expandPlaceholders(this.revision.launch.argv, { PORT: this.#port?.toString() }),
+        cwd: this.revision.launch.cwd,
+        env: this.#env,
+        logFile: logs.file(this.id.service, this.id.index),
+        limits: this.revision.spec.limits,
+      });
+      crashPoint('instance.after-spawn');
+      this.#tree = tree;
+      this.send({ kind: 'spawned', epoch });
+      crashPoint('instance.recorded');
+      this.#watchExit(tree);
+    } catch (error) {
+      if (!(error instanceof SlipwayError)) this.#event('internal-error', String(error));
+      const detail = error instanceof Error ? error.message : String(error);
+      this.send({ kind: 'spawnFailed', epoch, detail });
+    }
+  }
+
+  /** Its own from the last run, unless a stranger took that one meanwhile. */
+  async #takePort(): Promise<void> {
+    const { ports } = this.#world;
+    if (this.revision.spec.port === false) return;
+    if (this.#port !== undefined && !(await isFree(this.#port))) {
+      this.#event('port-taken', `port ${this.#port} is taken by another process; another one is used`);
+      ports.release(this.#port);
+      this.#port = undefined;
+    }
+    this.#port ??= await ports.allocate();
+  }
+
+  #watchExit(tree: ProcessTree): void {
+    const { epoch } = this.#instance;
+    this.#cancelExit();
+    this.#cancelExit = tree.onExit(exit => this.send({ kind: 'exited', epoch, exit }));
+  }
+
+  async #kill(epoch: number): Promise<void> {
+    const { host } = this.#world;
+    const survivors = this.#tree ? await this.#tree.kill(reapTimeout) : await host.sweep(this.key);
+    if (survivors.length === 0) this.#tree = undefined;
+    crashPoint('instance.killed');
+    this.send({ kind: 'reaped', epoch, survivors });
+  }
+
+  #awaitDrain(epoch: number): void {
+    const abort = new AbortController();
+    this.#drain = abort;
+    this.#world.routing.drained(this.key, abort.signal).then(
+      () => this.send({ kind: 'drained', epoch }),
+      () => {
+        // The drain timeout, or an exit, was faster.
+      },
+    );
+  }
+
+  #probe(from: 'launch' | 'running', epoch: number): void {
+    const { prober, counters } = this.#world;
+    const { service } = this.id;
+    this.#cancelProbes();
+    this.#cancelProbes = prober.watch(
+      this.revision.spec.probes,
+      { port: this.#port, env: this.#env, cwd: this.revision.launch.cwd },
+      from,
+      {
+        onResult: (kind, result) => counters.probed(service, kind, result.passed),
+        onPassed: kind => {
+          if (kind === 'readiness') this.send({ kind: 'readinessPassed', epoch });
+        },
+        onFailed: (kind, detail) => this.send({ kind: `${kind}Failed`, epoch, detail }),
+      },
+    );
+  }
+
+  #setTimer(after: number, sequence: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#world.clock.after(Math.max(0, after), () => this.send({ kind: 'timeout', sequence }));
+  }
+
+  #event(kind: string, message: string): void {
+    const { service, index } = this.id;
+    this.#world.audit.record({ kind, service, instance: `${service}/${index}`, message });
+  }
+}
+
+function adoptedState(instance: Instance): 'starting' | 'ready' | 'unready' | 'stopping' {
+  switch (instance.state) {
+    case 'ready':
+    case 'unready':
+      return instance.state;
+    case 'draining':
+    case 'stopping':
+    case 'killing':
+      return 'stopping';
+    default:
+      return 'starting';
+  }
+}

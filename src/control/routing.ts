@@ -1,0 +1,43 @@
+/** The routing table as the instances make it: which are ready, under which routes. */
+import type { RouterLink } from '../router-link/contract.ts';
+import type { RoutedService } from '../router-link/protocol.ts';
+import { crashPoint } from './crash-points.ts';
+
+export class Routing {
+  readonly #link: RouterLink;
+  readonly #table: () => readonly RoutedService[];
+  #scheduled = false;
+  #held = true;
+
+  /** Publishes nothing until `release`: a daemon that hasn't yet found all instances must not withdraw any. */
+  constructor(link: RouterLink, table: () => readonly RoutedService[]) {
+    this.#link = link;
+    this.#table = table;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.changedNow();
+  }
+
+  /** Many instances become ready in the same turn of the event loop: one table tells of all. */
+  changed(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      if (this.#scheduled) this.changedNow();
+    });
+  }
+
+  changedNow(): void {
+    this.#scheduled = false;
+    if (this.#held) return;
+    this.#link.publish(this.#table());
+    crashPoint('router.published');
+  }
+
+  /** When no request is in flight any more to an instance that was withdrawn. */
+  drained(key: string, signal: AbortSignal): Promise<void> {
+    return this.#link.drained(key, signal);
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * One service: its record, its instances, and the loop that brings the second to the first.
+ *
+ * - A change is durable before it has an effect, and changes of one service happen one after the other.
+ * - `reconcile` is level-triggered: it may be called at any time, any number of times.
+ */
+import type { Cancel } from '../domain/clock.ts';
+import { reasonInWords } from '../domain/instance/restart.ts';
+import { type InstanceId, instanceKey } from '../domain/names.ts';
+import { type Action, type Plan, plan } from '../domain/plan.ts';
+import { concludeRollout, isRolling, revert, revision, type ServiceRecord, targetRevision } from '../domain/service.ts';
+import type { RoutedService } from '../router-link/protocol.ts';
+import type { InstanceRecord } from '../state/contract.ts';
+import { crashPoint } from './crash-points.ts';
+import { InstanceActor, type InstanceWorld } from './instance-actor.ts';
+
+/** What a service needs to know of the others. */
+export interface Neighbours {
+  isReady(service: string): boolean;
+  /** Something here changed that others may wait for. */
+  changed(service: ServiceActor): void;
+}
+
+/** A new instance that failed this often before it became ready fails its rollout. */
+const crashesInRollout = 3;
+
+export class ServiceActor {
+  readonly #world: InstanceWorld;
+  readonly #neighbours: Neighbours;
+  readonly #actors = new Map<string, InstanceActor>();
+  #record: ServiceRecord;
+  #plan: Plan | undefined;
+  #changes: Promise<unknown> = Promise.resolve();
+  #scheduled = false;
+  #busy = false;
+  #leaving: 'gently' | 'hurry' | undefined;
+  #cancelAgain: Cancel = () => {};
+  /** Monotonic: when the rollout last got further. */
+  #progress = { at: 0, ready: 0, rollout: 0 };
+
+  constructor(world: InstanceWorld, record: ServiceRecord, neighbours: Neighbours) {
+    this.#world = world;
+    this.#record = record;
+    this.#neighbours = neighbours;
+  }
+
+  get record(): ServiceRecord {
+    return this.#record;
+  }
+
+  get name(): string {
+    return this.#record.name;
+  }
+
+  /** By index, newest revision last. */
+  get actors(): readonly InstanceActor[] {
+    return [...this.#actors.values()].sort((a, b) => a.id.index - b.id.index || a.id.revision - b.id.revision);
+  }
+
+  /** No instance of it is left, not even a record of one. */
+  get isEmpty(): boolean {
+    return this.#actors.size === 0;
+  }
+
+  get isReady(): boolean {
+    return this.actors.some(actor => actor.instance.state === 'ready' || actor.instance.completed);
+  }
+
+  /** Nothing is under way: all that is wanted is ready, stopped or given up. */
+  get isSettled(): boolean {
+    const { record } = this;
+    if (this.#plan === undefined || this.#busy || isRolling(record) || record.removing) return false;
+    if (record.restarting.length > 0 || this.#plan.actions.length > 0) return false;
+    return this.#plan.converged || this.actors.every(actor => settled.has(actor.instance.state));
+  }
+
+  /**
+   * Takes over an instance of the last daemon.
+   * @returns whether it was found alive; `undefined` where its revision is not known
+   */
+  async recover(found: InstanceRecord): Promise<boolean | undefined> {
+    return this.#actorFor(found.id)?.recover(found);
+  }
+
+  /** Durable once resolved; the effects follow. */
+  change(next: (record: ServiceRecord) => ServiceRecord): Promise<ServiceRecord> {
+    const mine = this.#changes.then(async () => {
+      const record = next(this.#record);
+      if (record === this.#record) return record;
+      await this.#world.store.saveService(record);
+      this.#record = record;
+      this.#world.routing.changed();
+      this.reconcile();
+      return record;
+    });
+    this.#changes = mine.catch(() => {});
+    return mine;
+  }
+
+  /** Also what gave up, or waits for its next try, starts at once. */
+  startStuck(index: number | undefined): void {
+    for (const actor of this.#of(index)) {
+      if (stuck.has(actor.instance.state) || actor.instance.completed) actor.send({ kind: 'start' });
+    }
+  }
+
+  restartUnready(index: number | undefined): void {
+    for (const actor of this.#of(index)) {
+      if (actor.instance.state !== 'ready') actor.send({ kind: 'restart' });
+    }
+  }
+
+  /** Stops all instances without a change of what is desired: the daemon itself goes. */
+  leave(how: 'gently' | 'hurry'): void {
+    this.#leaving = how;
+    if (how === 'hurry') for (const actor of this.actors) actor.send({ kind: 'stop', hurry: true });
+    this.reconcile();
+  }
+
+  routed(): RoutedService {
+    const { declared } = this.#record;
+    const endpoints = this.actors.flatMap(actor =>
+      actor.instance.state === 'ready' && actor.port !== undefined
+        ? [{ id: actor.key, host: '127.0.0.1', port: actor.port }]
+        : [],
+    );
+    return { name: this.name, routes: declared.routes, endpoints };
+  }
+
+  /** Soon, and once for all that happens until then. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.reconcile();
+    });
+  }
+
+  reconcile(): void {
+    const record = this.#record;
+    const target = targetRevision(record);
+    this.#cancelAgain();
+    const up = record.desired === 'up' && !record.removing && this.#leaving === undefined;
+    const rollout = record.declared.rollout;
+    this.#plan = plan(
+      {
+        up,
+        wanted: record.instances,
+        target,
+        stopped: new Set(record.stopped),
+        rollout,
+        held: !record.declared.dependsOn.every(name => this.#neighbours.isReady(name)),
+      },
+      this.actors.map(observe),
+      this.#world.clock.now(),
+    );
+    for (const action of this.#plan.actions) this.#act(action);
+    if (this.#leaving !== undefined) this.#forgetOver();
+    if (this.#plan.again !== undefined) this.#wakeAt(this.#plan.again);
+    if (isRolling(record)) this.#followRollout(record, this.#plan);
+    else this.#restartNext(record);
+    this.#neighbours.changed(this);
+  }
+
+  #act(action: Action): void {
+    const id: InstanceId = { service: this.name, index: action.index, revision: action.revision };
+    const actor = action.kind === 'create' ? this.#actorFor(id) : this.#actors.get(instanceKey(id));
+    switch (action.kind) {
+      case 'create':
+      case 'start':
+        actor?.send({ kind: 'start' });
+        return;
+      case 'stop':
+        actor?.send({ kind: 'stop', hurry: this.#leaving === 'hurry' });
+        return;
+      case 'remove':
+        actor?.dispose();
+        this.#actors.delete(instanceKey(id));
+        this.schedule();
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  #actorFor(id: InstanceId): InstanceActor | undefined {
+    const of = revision(this.#record, id.revision);
+    if (of === undefined) return undefined;
+    const actor = new InstanceActor(
+      this.#world,
+      id,
+      of,
+      () => this.#record.declared,
+      () => this.schedule(),
+    );
+    this.#actors.set(actor.key, actor);
+    return actor;
+  }
+
+  #of(index: number | undefined): readonly InstanceActor[] {
+    const target = targetRevision(this.#record);
+    return this.actors.filter(one => one.id.revision === target && (index === undefined || one.id.index === index));
+  }
+
+  #forgetOver(): void {
+    for (const actor of this.actors) {
+      if (actor.instance.state !== 'stopped' && actor.instance.state !== 'failed') continue;
+      actor.dispose();
+      this.#actors.delete(actor.key);
+    }
+  }
+
+  #wakeAt(at: number): void {
+    this.#cancelAgain = this.#world.clock.after(Math.max(1, at - this.#world.clock.now()), () => this.reconcile());
+  }
+
+  #followRollout(record: ServiceRecord, current: Plan): void {
+    if (this.#busy || this.#leaving !== undefined) return;
+    if (current.converged || record.instances === 0) {
+      this.#conclude(
+        'rollout.concluded',
+        record.rollout?.state === 'rolling' ? 'succeeded' : 'reverted',
+        concludeRollout,
+      );
+      return;
+    }
+    if (record.rollout?.state !== 'rolling') return;
+    const failure = this.#rolloutFailure(record);
+    if (failure !== undefined) this.#conclude('rollout.reverting', failure, one => revert(one, failure));
+  }
+
+  #rolloutFailure(record: ServiceRecord): string | undefined {
+    const { clock } = this.#world;
+    const fresh = this.actors.filter(actor => actor.id.revision === record.rollout?.to);
+    for (const { instance, id } of fresh) {
+      const crashes = instance.history.recent.length;
+      if (instance.state === 'failed' || crashes >= crashesInRollout) {
+        return `${id.service}/${id.index}: ${reasonInWords({ ...instance, retryAt: undefined }, clock.now()) ?? 'failed'}`;
+      }
+    }
+    const ready = fresh.filter(actor => actor.instance.state === 'ready').length;
+    if (this.#progress.rollout !== record.rollout?.to || ready > this.#progress.ready) {
+      this.#progress = { at: clock.now(), ready, rollout: record.rollout?.to ?? 0 };
+    }
+    const { timeout } = record.declared.rollout;
+    const deadline = this.#progress.at + timeout;
+    if (clock.now() < deadline) {
+      this.#wakeAt(Math.min(deadline, this.#plan?.again ?? deadline));
+      return undefined;
+    }
+    const waiting = fresh.find(actor => actor.instance.state !== 'ready');
+    const why = waiting?.instance.detail;
+    return `no progress for ${timeout / 1000} s${why === undefined ? '' : ` (${waiting?.id.service}/${waiting?.id.index} is ${why})`}`;
+  }
+
+  #conclude(
+    point: 'rollout.concluded' | 'rollout.reverting',
+    message: string,
+    next: (record: ServiceRecord) => ServiceRecord,
+  ): void {
+    const { rollout } = this.#record;
+    const done = this.change(one => (one.rollout === rollout ? next(one) : one)).then(() => {
+      crashPoint(point);
+      const which = `rollout from revision ${rollout?.from} to ${rollout?.to}`;
+      this.#world.audit.record({ kind: point, service: this.name, message: `${which}: ${message}` });
+    });
+    this.#inBackground(done);
+  }
+
+  /** One after the other: the next only when all that is wanted is ready again. */
+  #restartNext(record: ServiceRecord): void {
+    const [index, ...rest] = record.restarting;
+    if (index === undefined || this.#busy || this.#leaving !== undefined) return;
+    const waits = this.actors.some(actor => !settled.has(actor.instance.state));
+    if (waits) return;
+    // Asked for before it is ticked off: a crash between the two restarts it once more, never not at all.
+    for (const actor of this.#of(index)) actor.send({ kind: 'restart' });
+    this.#inBackground(this.change(one => (one.restarting[0] === index ? { ...one, restarting: rest } : one)));
+  }
+
+  /** Nothing else is begun until it is done. */
+  #inBackground(work: Promise<unknown>): void {
+    this.#busy = true;
+    work
+      .catch(error => {
+        this.#world.audit.record({ kind: 'internal-error', service: this.name, message: String(error) });
+      })
+      .finally(() => {
+        this.#busy = false;
+        this.schedule();
+      });
+  }
+}
+
+const settled: ReadonlySet<string> = new Set(['ready', 'stopped', 'failed']);
+const stuck: ReadonlySet<string> = new Set(['failed', 'backoff', 'stopped']);
+
+function observe(actor: InstanceActor) {
+  const { state, desired, completed } = actor.instance;
+  return {
+    index: actor.id.index,
+    revision: actor.id.revision,
+    state,
+    desired,
+    completed,
+    readySince: actor.readySince,
+  };
+}

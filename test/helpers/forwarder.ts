@@ -1,0 +1,158 @@
+/** The data plane in the test's own process, between raw clients and instances that the test scripts. */
+import { once } from 'node:events';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { Balancer } from '../../src/router/balancer.ts';
+import { defaultLimits, type Forwarder, type ForwardLimits } from '../../src/router/forward/forwarder.ts';
+import { HttpForwarder } from '../../src/router/forward/http-forwarder.ts';
+import type { LogFields } from '../../src/router/log.ts';
+import { Routes } from '../../src/router/routes.ts';
+import { Traffic } from '../../src/router/traffic.ts';
+import type { RoutedService, RouterStats } from '../../src/router-link/protocol.ts';
+import { portOf } from './router.ts';
+
+export class TestForwarder {
+  readonly forwarder: Forwarder;
+  readonly balancer: Balancer;
+  readonly #traffic = new Traffic();
+  readonly logged: LogFields[] = [];
+  port = 0;
+  #routes = new Routes([]);
+
+  private constructor(limits: Partial<ForwardLimits>) {
+    const write = (fields: LogFields) => void this.logged.push(fields);
+    this.balancer = new Balancer(() => performance.now(), {
+      left: upstream => this.forwarder.left(upstream),
+      vacated: () => {},
+    });
+    this.forwarder = new HttpForwarder({
+      routes: () => this.#routes,
+      balancer: this.balancer,
+      traffic: this.#traffic,
+      log: { info: write, warn: write, error: write },
+      limits: { ...defaultLimits, ...limits },
+    });
+  }
+
+  static async create(
+    t: TestContext,
+    services: readonly RoutedService[],
+    limits: Partial<ForwardLimits> = {},
+  ): Promise<TestForwarder> {
+    const router = new TestForwarder(limits);
+    router.apply(services);
+    const listener = await router.forwarder.listen('127.0.0.1:0', { host: '127.0.0.1', port: 0 });
+    router.port = portOf(listener.bound);
+    t.after(async () => {
+      listener.close();
+      router.apply([]);
+      router.forwarder.destroy();
+      await router.forwarder.retire(0);
+    });
+    return router;
+  }
+
+  apply(services: readonly RoutedService[]): void {
+    this.#routes = new Routes(services);
+    this.balancer.apply(services);
+  }
+
+  stats(): RouterStats {
+    return this.#traffic.stats(this.forwarder.connections());
+  }
+}
+
+/** An instance that speaks HTTP. @returns its port */
+export async function httpInstance(t: TestContext, serve: RequestListener): Promise<number> {
+  const server = createHttpServer({ keepAliveTimeout: 60_000 }, serve);
+  return listen(t, server);
+}
+
+/** An instance that answers at once, but for `/held`: that waits for `finish`. It says its name. */
+export async function heldInstance(t: TestContext, name: string) {
+  const held: (() => void)[] = [];
+  const port = await httpInstance(t, (request, response) => {
+    if (request.url === '/held') held.push(() => void response.end(name));
+    else response.end(name);
+  });
+  return {
+    port,
+    finish() {
+      for (const answer of held.splice(0)) answer();
+    },
+  };
+}
+
+/** An instance that does as the test says with each connection. @returns its port */
+export async function rawInstance(t: TestContext, accept: (socket: Socket) => void): Promise<number> {
+  return listen(
+    t,
+    createServer({ allowHalfOpen: true }, socket => {
+      socket.on('error', () => {});
+      accept(socket);
+    }),
+  );
+}
+
+/** A port that refuses connections. */
+export async function deadPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listen(t: TestContext, server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', socket => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A client connection whose bytes the test writes and reads itself. */
+export class RawClient {
+  readonly socket: Socket;
+  received = '';
+  /** The other side sends no more. */
+  ended = false;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    this.socket.setEncoding('latin1');
+    this.socket.on('data', chunk => {
+      this.received += chunk;
+    });
+    this.socket.on('end', () => {
+      this.ended = true;
+    });
+    this.socket.on('error', () => {});
+    this.socket.on('close', () => {
+      this.ended = true;
+    });
+  }
+
+  send(...lines: readonly string[]): this {
+    this.socket.write(lines.join('\r\n'), 'latin1');
+    return this;
+  }
+
+  /** The head's lines, then the empty one. */
+  head(...lines: readonly string[]): this {
+    return this.send(...lines, '', '');
+  }
+
+  get status(): number {
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(this.received)?.[1] ?? 0);
+  }
+}
