@@ -1,0 +1,162 @@
+/**
+ * From a snapshot to metric families; names follow Prometheus' conventions (base units, `_total` for counters). One
+ * pass over what is there now: so what is gone disappears, and there are as many series as there is to tell.
+ */
+import type { HostStatus, ServiceStatus } from '../control/views.ts';
+import { instanceStates } from '../domain/instance/state.ts';
+import type { RouterStatus } from '../router-link/contract.ts';
+import { latencyBuckets, type RouterStats, type ServiceTraffic } from '../router-link/protocol.ts';
+import type { Count } from './counters.ts';
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  /** Where it isn't the family's: `…_bucket`. */
+  readonly metricName?: string;
+}
+
+export interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter' | 'histogram';
+  readonly values: readonly Sample[];
+}
+
+export interface Snapshot {
+  readonly host: HostStatus;
+  readonly services: readonly ServiceStatus[];
+  readonly restarts: readonly Count[];
+  readonly probes: readonly Count[];
+  readonly router: RouterStatus;
+  readonly traffic: RouterStats | undefined;
+}
+
+export function families(snapshot: Snapshot): Family[] {
+  return [
+    gauge('slipway_build_info', 'Always 1; the labels tell what runs.', [
+      {
+        labels: { version: snapshot.host.version, node: process.versions.node, backend: snapshot.host.backend },
+        value: 1,
+      },
+    ]),
+    ...serviceFamilies(snapshot),
+    ...instanceFamilies(snapshot.services),
+    ...routerFamilies(snapshot),
+  ];
+}
+
+function serviceFamilies({ services, restarts, probes }: Snapshot): Family[] {
+  return [
+    gauge(
+      'slipway_instances',
+      'Instances by state.',
+      services.flatMap(({ name, instances }) =>
+        instanceStates.map(state => ({
+          labels: { service: name, state },
+          value: instances.filter(instance => instance.state === state).length,
+        })),
+      ),
+    ),
+    gauge(
+      'slipway_instances_wanted',
+      'Instances that there should be.',
+      services.map(({ name, wanted }) => ({ labels: { service: name }, value: wanted })),
+    ),
+    counter('slipway_restarts_total', 'Restarts of instances by reason.', restarts.map(counted)),
+    counter('slipway_probe_results_total', 'Runs of probes by result.', probes.map(counted)),
+  ];
+}
+
+function counted({ service, labels, value }: Count): Sample {
+  return { labels: { service, ...labels }, value };
+}
+
+/** The revision tells apart the two processes that an index has in the middle of a rollout. */
+function instanceFamilies(services: readonly ServiceStatus[]): Family[] {
+  const used = services
+    .flatMap(service => service.instances)
+    .flatMap(({ service, index, revision, usage }) =>
+      usage ? [{ labels: { service, instance: index, revision }, usage }] : [],
+    );
+  return [
+    counter(
+      'slipway_instance_cpu_seconds_total',
+      'CPU time of the instance’s whole process tree since its launch.',
+      used.map(({ labels, usage }) => ({ labels, value: usage.cpuSeconds })),
+    ),
+    gauge(
+      'slipway_instance_memory_bytes',
+      'Memory of the instance’s whole process tree.',
+      used.map(({ labels, usage }) => ({ labels, value: usage.memory })),
+    ),
+    gauge(
+      'slipway_instance_processes',
+      'Processes in the instance’s tree.',
+      used.map(({ labels, usage }) => ({ labels, value: usage.processes })),
+    ),
+  ];
+}
+
+function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
+  if (router.state === 'off') return [];
+  const up = gauge('slipway_router_up', 'Whether the router answers.', [{ labels: {}, value: traffic ? 1 : 0 }]);
+  if (!traffic) return [up];
+  const routed = services.flatMap(({ name }) => {
+    const own = traffic.services[name];
+    return own ? [{ name, own }] : [];
+  });
+  return [
+    up,
+    counter(
+      'slipway_router_requests_total',
+      'Answered requests by class of status code.',
+      routed.flatMap(({ name, own }) =>
+        Object.entries(own.responses).map(([code, value]) => ({ labels: { service: name, code }, value })),
+      ),
+    ),
+    {
+      name: latency,
+      help: 'Time from a request’s head to the end of its answer.',
+      type: 'histogram',
+      values: routed.flatMap(({ name, own }) => histogram(name, own)),
+    },
+    counter(
+      'slipway_router_retries_total',
+      'Requests that were tried on another instance.',
+      routed.map(({ name, own }) => ({ labels: { service: name }, value: own.retries })),
+    ),
+    gauge(
+      'slipway_router_in_flight',
+      'Requests under way.',
+      routed.map(({ name, own }) => ({ labels: { service: name }, value: own.inFlight })),
+    ),
+    counter('slipway_router_unrouted_total', 'Requests that met no route.', [{ labels: {}, value: traffic.unrouted }]),
+    gauge('slipway_router_open_connections', 'Connections of clients.', [
+      { labels: {}, value: traffic.openConnections },
+    ]),
+  ];
+}
+
+const latency = 'slipway_router_request_duration_seconds';
+
+function histogram(service: string, { latency: counts, latencySum }: ServiceTraffic): Sample[] {
+  const all = counts.at(latencyBuckets.length) ?? 0;
+  return [
+    ...latencyBuckets.map((le, i) => ({
+      metricName: `${latency}_bucket`,
+      labels: { service, le },
+      value: counts[i] ?? 0,
+    })),
+    { metricName: `${latency}_bucket`, labels: { service, le: '+Inf' }, value: all },
+    { metricName: `${latency}_sum`, labels: { service }, value: latencySum },
+    { metricName: `${latency}_count`, labels: { service }, value: all },
+  ];
+}
+
+export function gauge(name: string, help: string, values: readonly Sample[]): Family {
+  return { name, help, type: 'gauge', values };
+}
+
+export function counter(name: string, help: string, values: readonly Sample[]): Family {
+  return { name, help, type: 'counter', values };
+}
