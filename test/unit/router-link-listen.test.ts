@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { SlipwayError } from '../../src/domain/errors.ts';
+import { parseListenAddress, sameAddresses } from '../../src/router-link/listen.ts';
+import { formatWorkerArguments, parseWorkerArguments } from '../../src/router-link/worker-arguments.ts';
+
+test('addresses to listen on', () => {
+  assert.deepEqual(parseListenAddress('0.0.0.0:8080'), { host: '0.0.0.0', port: 8080 });
+  assert.deepEqual(parseListenAddress('[::]:80'), { host: '::', port: 80 });
+  assert.deepEqual(parseListenAddress('localhost:0'), { host: 'localhost', port: 0 });
+  for (const wrong of ['', '8080', ':8080', 'a:b', 'a:', '::1:80', '[::1]', 'a:65536', 'a:80/x', 'a b:80']) {
+    assert.throws(
+      () => parseListenAddress(wrong),
+      error =>
+        error instanceof SlipwayError && error.code === 'SLIP_LISTEN_FAILED' && /^cannot listen on/.test(error.message),
+      wrong,
+    );
+  }
+});
+
+test('the order of addresses does not matter', () => {
+  assert.equal(sameAddresses(['a:1', 'b:2'], ['b:2', 'a:1']), true);
+  assert.equal(sameAddresses(['a:1'], ['b:2']), false);
+  assert.equal(sameAddresses(['a:1', 'b:2'], ['a:1']), false);
+  assert.equal(sameAddresses([], []), true);
+});
+
+test('a worker is told what its holder was started with', () => {
+  const given = {
+    home: '/h o',
+    command: ['/usr/bin/node', '--x', 'main.js'],
+    listen: ['a:1', '[::1]:2'],
+    succeeds: '7.8',
+  };
+  assert.deepEqual(parseWorkerArguments(formatWorkerArguments(given)), given);
+  assert.deepEqual(parseWorkerArguments([...formatWorkerArguments({ ...given, listen: [] }), '--holder', '42']), {
+    ...given,
+    listen: [],
+    holder: 42,
+  });
+  assert.throws(() => parseWorkerArguments([]), /started by the daemon/);
+  assert.throws(() => parseWorkerArguments(['--surprise']));
+});

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Traffic } from '../../src/router/traffic.ts';
+import { latencyBuckets } from '../../src/router-link/protocol.ts';
+
+test('counts by code class, cumulative latency, retries and what is in flight', () => {
+  const traffic = new Traffic();
+  traffic.begun('a');
+  traffic.begun('a');
+  traffic.begun('a');
+  traffic.retried('a');
+  traffic.unrouted();
+  traffic.responded('a', 200, 0.001);
+  traffic.responded('a', 204, 0.3);
+  traffic.responded('a', 499, 1_000);
+  traffic.ended('a');
+  traffic.ended('a');
+  const { services, unrouted, openConnections } = traffic.stats(7);
+  const a = services['a'];
+  assert.deepEqual(a?.responses, { '2xx': 2, '4xx': 1 });
+  assert.equal(a?.latency.length, latencyBuckets.length + 1);
+  assert.deepEqual(
+    a?.latency,
+    [...latencyBuckets, Number.POSITIVE_INFINITY].map(
+      bound => [0.001, 0.3, 1_000].filter(seconds => seconds <= bound).length,
+    ),
+  );
+  assert.deepEqual([a?.latencySum, a?.retries, a?.inFlight, unrouted, openConnections], [1_000.301, 1, 1, 1, 7]);
+});
