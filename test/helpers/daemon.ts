@@ -20,7 +20,7 @@ import { socketPath } from '../../src/router-link/socket-path.ts';
 import { eventually } from './eventually.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-export const slipwayBin = join(root, 'bin/slipway');
+const slipwayBin = join(root, 'bin/slipway');
 /** The misbehaving server of `test/fixtures/app`, as a package. */
 export const appPackage = join(root, 'test/fixtures/app');
 
@@ -59,6 +59,21 @@ export class TestHost {
       await rm(home, { recursive: true, force: true, maxRetries: 5 });
     });
     return host;
+  }
+
+  /** A second daemon on the home of a first. */
+  static async beside({ home }: TestHost): Promise<{ code: number | null; output: string }> {
+    const child = spawn(process.execPath, [slipwayBin, '--home', home, 'daemon'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', text => {
+        output += text;
+      });
+    }
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, output };
   }
 
   /** With the environment given on top; resolves when its API answers. */
@@ -211,7 +226,7 @@ function processFile(pid: number, name: 'environ' | 'cmdline'): string {
   }
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
