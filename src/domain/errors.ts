@@ -27,6 +27,11 @@ export const errorCatalog = {
     meaning: 'The configuration file, or a secret file that it names, could not be read.',
     mend: 'Check that the path exists and that the daemon’s user may read it.',
   },
+  SLIP_CONFIG_OTHER: {
+    status: 409,
+    meaning: 'This home follows another configuration file, and services of it are not in this one.',
+    mend: 'Apply the file that it follows, use another home, or add `--replace` to remove those services.',
+  },
   SLIP_REQUEST_INVALID: {
     status: 400,
     meaning: 'The request’s path, query or body does not fit the API’s schema.',
