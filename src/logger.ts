@@ -30,11 +30,14 @@ export async function createLogger({ pretty, level, fd = 2 }: LoggerOptions): Pr
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: secret, censor: '[hidden]' },
   };
-  if (!pretty) return pino(options, pino.destination({ fd, sync: true }));
+  const destination = pino.destination({ fd, sync: true });
+  // Whoever read it is gone (a closed pipe or terminal, a full disk): that must not end the daemon.
+  destination.on('error', () => {});
+  if (!pretty) return pino(options, destination);
   // Only a terminal pays for it.
   const { default: prettyStream } = await import('pino-pretty');
   return pino(
     options,
-    prettyStream({ destination: fd, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
+    prettyStream({ destination, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
   );
 }

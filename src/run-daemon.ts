@@ -24,13 +24,11 @@ export async function runDaemon({ home, version, config, foreground }: DaemonRun
     log.error({ err: error }, 'the daemon crashed; instances and router run on');
     process.exit(1);
   });
-  // A terminal that closes takes neither the daemon nor, with it, the services.
-  process.on('SIGHUP', () => {});
   const daemon = await startDaemon({ home, version, log });
   onSignals(daemon, foreground, log);
   if (config !== undefined) {
     try {
-      await daemon.control.apply(config, { dryRun: false }, 'start');
+      await daemon.control.apply(config, { dryRun: false, replace: false }, 'start');
     } catch (error) {
       await daemon.leave();
       throw error;
@@ -59,6 +57,10 @@ function onSignals(daemon: Daemon, foreground: boolean, log: Log): void {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // The terminal was closed: the end of a session in the foreground, and nothing to a daemon.
+  process.on('SIGHUP', signal => {
+    if (foreground) stop(signal);
+  });
 }
 
 async function announce({ control }: Daemon): Promise<void> {

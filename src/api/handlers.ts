@@ -46,7 +46,12 @@ export function createHandlers({ control, logs, store, unpackLimits, metrics }: 
     'GET /v1/services/:name': ({ params }) => control.service(params.name),
 
     'POST /v1/config': ({ body }, { actor, signal }) =>
-      control.apply(body.value.path, { dryRun: body.value.dryRun ?? false }, actor, signal),
+      control.apply(
+        body.value.path,
+        { dryRun: body.value.dryRun ?? false, replace: body.value.replace ?? false },
+        actor,
+        signal,
+      ),
 
     'POST /v1/services/:name/deploy': async ({ params, query, body }, { actor, signal }) => {
       // Before an upload is taken in.

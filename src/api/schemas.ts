@@ -196,6 +196,7 @@ export const serviceParams = z.strictObject({ name: serviceName });
 export const applyRequest = z.strictObject({
   path: absolutePath.describe('The slipway.yaml, on the daemon’s host.'),
   dryRun: z.boolean().exactOptional().describe('Only say what would change.'),
+  replace: z.boolean().exactOptional().describe('Services of another file, followed until now, may be removed.'),
 });
 
 export const deployRequest = z.strictObject({

@@ -13,7 +13,7 @@ import type { ProjectSpec } from '../domain/spec.ts';
 import type { AppliedConfig, StateStore } from '../state/contract.ts';
 import type { Applier } from './applier.ts';
 import type { Audit } from './audit.ts';
-import type { Actor, ApplyResult } from './contract.ts';
+import type { Actor, ApplyOptions, ApplyResult } from './contract.ts';
 import { crashPoint } from './crash-points.ts';
 
 export interface ConfigurationParts {
@@ -46,7 +46,7 @@ export class Configuration {
   }
 
   /** One after the other; the file is read when its turn comes. @throws SlipwayError, and nothing changed */
-  apply(path: string, options: { dryRun: boolean }, actor: Actor, signal?: AbortSignal): Promise<ApplyResult> {
+  apply(path: string, options: ApplyOptions, actor: Actor, signal?: AbortSignal): Promise<ApplyResult> {
     const mine = this.#queue.then(() => this.#apply(path, options, actor, signal));
     this.#queue = mine.catch(() => {});
     return mine;
@@ -67,7 +67,7 @@ export class Configuration {
 
   async #apply(
     path: string,
-    { dryRun }: { dryRun: boolean },
+    { dryRun, replace }: ApplyOptions,
     actor: Actor,
     signal: AbortSignal | undefined,
   ): Promise<ApplyResult> {
@@ -76,6 +76,7 @@ export class Configuration {
     const result = await loadConfigApart(path, { env: process.env, ...(signal === undefined ? {} : { signal }) });
     if (!result.ok) throw configError(result);
     const { project } = result;
+    if (!dryRun && !replace) this.#refuseOther(path, project);
     const commit = () => settle(project);
     const changes = await applier.apply(this.#applied?.project, project, { dryRun, commit, signal });
     if (dryRun) return { changes, dryRun };
@@ -95,11 +96,23 @@ export class Configuration {
 
   async #follow(path: string, actor: Actor): Promise<void> {
     try {
-      await this.apply(path, { dryRun: false }, actor);
+      await this.apply(path, { dryRun: false, replace: false }, actor);
     } catch (error) {
       this.#problem = error instanceof SlipwayError ? [error.message, ...error.details].join('\n') : String(error);
       this.#parts.audit.record({ kind: 'config-refused', actor, message: this.#problem });
     }
+  }
+
+  /** What is missing in the followed file was removed by its owner; what is missing in another was perhaps never meant. */
+  #refuseOther(path: string, next: ProjectSpec): void {
+    if (this.#applied === undefined || this.#applied.path === path) return;
+    const lost = Object.keys(this.#applied.project.services).filter(name => next.services[name] === undefined);
+    if (lost.length === 0) return;
+    throw new SlipwayError(
+      'SLIP_CONFIG_OTHER',
+      `cannot apply ${path}: this home follows ${this.#applied.path}, and this file is without ${lost.join(', ')}; ` +
+        'add --replace to remove what it is without, or use another --home',
+    );
   }
 
   /** The folder is watched too: editors replace the file instead of writing to it. */

@@ -16,6 +16,12 @@ export interface DeployOrder {
   readonly instances?: number;
 }
 
+export interface ApplyOptions {
+  readonly dryRun: boolean;
+  /** Services of another file, which this home follows until now, may be removed. */
+  readonly replace: boolean;
+}
+
 export interface ApplyResult {
   readonly changes: readonly PlannedChange[];
   readonly dryRun: boolean;
@@ -27,8 +33,11 @@ export interface Control {
   services(): Promise<readonly ServiceStatus[]>;
   /** @throws SlipwayError SLIP_SERVICE_UNKNOWN */
   service(name: string): Promise<ServiceStatus>;
-  /** Brings the services to what the file says; touches only what changed. */
-  apply(path: string, options: { dryRun: boolean }, actor: Actor, signal?: AbortSignal): Promise<ApplyResult>;
+  /**
+   * Brings the services to what the file says; touches only what changed.
+   * @throws SlipwayError SLIP_CONFIG_*, SLIP_PACKAGE_*, SLIP_RUNTIME_*, SLIP_LISTEN_FAILED, and nothing changed
+   */
+  apply(path: string, options: ApplyOptions, actor: Actor, signal?: AbortSignal): Promise<ApplyResult>;
   /** A new revision of an existing service with another package. Resolves when its rollout has begun. */
   deploy(name: string, order: DeployOrder, actor: Actor, signal?: AbortSignal): Promise<RevisionSummary>;
   start(name: string, index: number | undefined, actor: Actor): Promise<void>;

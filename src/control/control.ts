@@ -7,7 +7,7 @@ import type { Backend } from '../processes/contract.ts';
 import type { RouterLink } from '../router-link/contract.ts';
 import type { Audit } from './audit.ts';
 import type { Configuration } from './configuration.ts';
-import type { Actor, ApplyResult, Control, DeployOrder } from './contract.ts';
+import type { Actor, ApplyOptions, ApplyResult, Control, DeployOrder } from './contract.ts';
 import { crashPoint } from './crash-points.ts';
 import type { Candidate, Deployer } from './deployer.ts';
 import { describeHistory, describeRevision, describeService } from './describe.ts';
@@ -65,7 +65,7 @@ export class ControlPlane implements Control {
     return this.#describe(this.#parts.fleet.get(name));
   }
 
-  apply(path: string, options: { dryRun: boolean }, actor: Actor, signal?: AbortSignal): Promise<ApplyResult> {
+  apply(path: string, options: ApplyOptions, actor: Actor, signal?: AbortSignal): Promise<ApplyResult> {
     if (!options.dryRun) this.#refuseWhenStopping();
     return this.#parts.configuration.apply(path, options, actor, signal);
   }

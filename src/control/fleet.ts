@@ -17,6 +17,7 @@ export class Fleet {
   #leaving: 'gently' | 'hurry' | undefined;
   readonly #neighbours: Neighbours = {
     isReady: name => this.#services.get(name)?.isReady ?? false,
+    isSettled: name => this.#services.get(name)?.isSettled ?? true,
     changed: service => this.#changed(service),
   };
 

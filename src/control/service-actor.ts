@@ -17,6 +17,7 @@ import { InstanceActor, type InstanceWorld } from './instance-actor.ts';
 /** What a service needs to know of the others. */
 export interface Neighbours {
   isReady(service: string): boolean;
+  isSettled(service: string): boolean;
   /** Something here changed that others may wait for. */
   changed(service: ServiceActor): void;
 }
@@ -71,6 +72,7 @@ export class ServiceActor {
     const { record } = this;
     if (this.#plan === undefined || this.#busy || isRolling(record) || record.removing) return false;
     if (record.restarting.length > 0 || this.#plan.actions.length > 0) return false;
+    if (this.#isHeld && this.#actors.size === 0) return this.#waitsInVain();
     return this.#plan.converged || this.actors.every(actor => settled.has(actor.instance.state));
   }
 
@@ -113,7 +115,6 @@ export class ServiceActor {
   /** Stops all instances without a change of what is desired: the daemon itself goes. */
   leave(how: 'gently' | 'hurry'): void {
     this.#leaving = how;
-    if (how === 'hurry') for (const actor of this.actors) actor.send({ kind: 'stop', hurry: true });
     this.reconcile();
   }
 
@@ -146,21 +147,32 @@ export class ServiceActor {
     this.#plan = plan(
       {
         up,
-        wanted: record.instances,
+        wanted: record.removing ? 0 : record.instances,
         target,
         stopped: new Set(record.stopped),
         rollout,
-        held: !record.declared.dependsOn.every(name => this.#neighbours.isReady(name)),
+        held: this.#isHeld,
       },
       this.actors.map(observe),
       this.#world.clock.now(),
     );
     for (const action of this.#plan.actions) this.#act(action);
+    if (this.#leaving === 'hurry') this.#hurry();
     if (this.#leaving !== undefined) this.#forgetOver();
     if (this.#plan.again !== undefined) this.#wakeAt(this.#plan.again);
     if (isRolling(record)) this.#followRollout(record, this.#plan);
     else this.#restartNext(record);
     this.#neighbours.changed(this);
+  }
+
+  get #isHeld(): boolean {
+    return !this.#record.declared.dependsOn.every(name => this.#neighbours.isReady(name));
+  }
+
+  /** What it is held for has itself given up, or was stopped. */
+  #waitsInVain(): boolean {
+    const { isReady, isSettled } = this.#neighbours;
+    return this.#record.declared.dependsOn.some(name => !isReady(name) && isSettled(name));
   }
 
   #act(action: Action): void {
@@ -201,6 +213,14 @@ export class ServiceActor {
   #of(index: number | undefined): readonly InstanceActor[] {
     const target = targetRevision(this.#record);
     return this.actors.filter(one => one.id.revision === target && (index === undefined || one.id.index === index));
+  }
+
+  /** Also what began to stop gently, or was launching when the hurry began. */
+  #hurry(): void {
+    for (const actor of this.actors) {
+      const { state } = actor.instance;
+      if (state === 'draining' || state === 'stopping') actor.send({ kind: 'stop', hurry: true });
+    }
   }
 
   #forgetOver(): void {

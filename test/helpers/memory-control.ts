@@ -2,7 +2,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parse } from 'yaml';
-import type { Actor, ApplyResult, Control, DeployOrder } from '../../src/control/contract.ts';
+import type { Actor, ApplyOptions, ApplyResult, Control, DeployOrder } from '../../src/control/contract.ts';
 import type {
   AuditEvent,
   HostStatus,
@@ -104,7 +104,7 @@ export class MemoryControl implements Control {
     return this.#get(name).status;
   }
 
-  async apply(path: string, { dryRun }: { dryRun: boolean }, actor: Actor): Promise<ApplyResult> {
+  async apply(path: string, { dryRun }: ApplyOptions, actor: Actor): Promise<ApplyResult> {
     const text = await readFile(path, 'utf8').catch(() => {
       throw new SlipwayError('SLIP_CONFIG_UNREADABLE', `cannot read ${path}`);
     });

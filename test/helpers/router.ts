@@ -32,8 +32,13 @@ export class TestRouter {
   }
 
   static async create(t: TestContext, folder = '', command = routerCommand, clock = systemClock): Promise<TestRouter> {
-    const router = new TestRouter(join(await tempDir(t), folder), command, clock);
-    t.after(() => router.end());
+    let removeHome = async () => {};
+    const home = await tempDir({ after: (remove: () => Promise<void>) => void (removeHome = remove) } as TestContext);
+    const router = new TestRouter(join(home, folder), command, clock);
+    t.after(async () => {
+      await router.end();
+      await removeHome();
+    });
     return router;
   }
 

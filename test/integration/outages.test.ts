@@ -1,5 +1,6 @@
 /** Parts of Slipway die under load: what is asked for goes on being answered. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { appPackage, TestHost } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
@@ -101,6 +102,38 @@ describe('under load', { concurrency: 1 }, () => {
       (await host.ready('app')).instances.map(one => one.pid),
       before,
     );
+  });
+
+  it('a daemon whose log nobody reads any more goes on', async t => {
+    const host = await shop(t);
+    host.daemon.stdout?.destroy();
+    host.daemon.stderr?.destroy();
+    for (const instances of [2, 3]) {
+      const params = { name: 'app' };
+      await host.client.call('POST /v1/services/:name/scale', { params, body: { instances } });
+      await host.until(
+        'app',
+        `scaled to ${instances}`,
+        one => one.ready === instances && one.instances.length === instances,
+      );
+    }
+    assert.equal(host.daemon.exitCode, null);
+  });
+
+  it('another file does not remove the services of the one that is followed, unless told to', async t => {
+    const host = await shop(t);
+    const other = `${host.home}/other.yaml`;
+    await writeFile(other, JSON.stringify({ router: { listen: [`127.0.0.1:${host.routerPort}`] }, services: {} }));
+    await assert.rejects(host.client.call('POST /v1/config', { body: { path: other } }), {
+      code: 'SLIP_CONFIG_OTHER',
+      message: /this file is without app/,
+    });
+    assert.equal((await host.request('/')).status, 200);
+    await host.client.call('POST /v1/config', { body: { path: other, replace: true } });
+    await eventually('the service to be gone', async () => {
+      return (await host.client.call('GET /v1/services', {})).services.length === 0;
+    });
+    assert.deepEqual(host.instanceProcesses(), []);
   });
 
   it('a second daemon on the same home is refused, and changes nothing', async t => {

@@ -6,16 +6,23 @@ import { configOption, defaultConfig } from '../options.ts';
 import type { Colors } from '../terminal.ts';
 import { printable } from '../words.ts';
 
+interface Options {
+  readonly config: string;
+  readonly dryRun?: boolean;
+  readonly replace?: boolean;
+}
+
 export function apply(program: Command, run: Run): void {
   program
     .command('apply')
     .description('bring the services to what a slipway.yaml says; only what changed is touched')
     .addOption(configOption('the configuration').default(defaultConfig))
     .option('--dry-run', 'only show what would change')
+    .option('--replace', 'the home followed another file until now: remove services that only that one has')
     .addHelpText('after', '\nWith --json: the ApplyResult.')
     .action(
-      run(async ({ client, colors, print }: Cli, { config, dryRun = false }: { config: string; dryRun?: boolean }) => {
-        const result = await client.call('POST /v1/config', { body: { path: resolve(config), dryRun } });
+      run(async ({ client, colors, print }: Cli, { config, dryRun = false, replace = false }: Options) => {
+        const result = await client.call('POST /v1/config', { body: { path: resolve(config), dryRun, replace } });
         await print(() => changesText(result, colors), result);
       }),
     );
