@@ -34,7 +34,7 @@ export async function describeService(service: ServiceActor, now: Milliseconds):
   };
 }
 
-export async function describeInstance(actor: InstanceActor, now: Milliseconds): Promise<InstanceStatus> {
+async function describeInstance(actor: InstanceActor, now: Milliseconds): Promise<InstanceStatus> {
   const { instance, tree, port } = actor;
   const reason = reasonInWords(instance, now);
   const usage = await tree?.usage();

@@ -6,7 +6,8 @@ import type { Digest } from '../domain/revision.ts';
 import type { ServiceRecord } from '../domain/service.ts';
 import type { RoutedService } from '../router-link/protocol.ts';
 import type { InstanceRecord } from '../state/contract.ts';
-import type { InstanceActor, InstanceWorld } from './instance-actor.ts';
+import type { InstanceActor } from './instance-actor.ts';
+import type { InstanceWorld } from './instance-world.ts';
 import { type Neighbours, ServiceActor } from './service-actor.ts';
 
 export class Fleet {

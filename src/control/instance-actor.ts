@@ -2,7 +2,7 @@
  * The imperative shell around one instance's state machine. Events go in one at a time; the record is on disk before
  * an effect runs, so that a daemon that dies here is followed by one that knows what was about to happen.
  */
-import type { Cancel, Clock } from '../domain/clock.ts';
+import type { Cancel } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import type { InstanceEffect, InstanceEvent } from '../domain/instance/events.ts';
 import { type Instance, newInstance } from '../domain/instance/state.ts';
@@ -10,38 +10,12 @@ import { step } from '../domain/instance/step.ts';
 import { type InstanceId, instanceKey } from '../domain/names.ts';
 import { expandPlaceholders } from '../domain/placeholders.ts';
 import type { Revision } from '../domain/revision.ts';
-import type { RestartSpec, StopSpec } from '../domain/spec.ts';
-import type { LogStore } from '../logs/contract.ts';
-import type { Prober } from '../probes/contract.ts';
-import type { ProcessHost, ProcessTree } from '../processes/contract.ts';
-import type { InstanceRecord, StateStore } from '../state/contract.ts';
-import type { Audit } from './audit.ts';
-import type { ControlCounters } from './contract.ts';
+import type { ProcessTree } from '../processes/contract.ts';
+import type { InstanceRecord } from '../state/contract.ts';
 import { type CrashPoint, crashPoint } from './crash-points.ts';
 import { environmentOf } from './environment.ts';
-import { isFree, type Ports } from './ports.ts';
-import type { Routing } from './routing.ts';
-
-/** What all instances share. */
-export interface InstanceWorld {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly bootId: string;
-  readonly host: ProcessHost;
-  readonly prober: Prober;
-  readonly logs: LogStore;
-  readonly ports: Ports;
-  readonly routing: Routing;
-  readonly store: StateStore;
-  readonly counters: ControlCounters;
-  readonly audit: Audit;
-}
-
-/** The part of a spec that applies to what runs already. */
-export interface InstancePolicy {
-  readonly restart: RestartSpec;
-  readonly stop: StopSpec;
-}
+import type { InstancePolicy, InstanceWorld } from './instance-world.ts';
+import { isFree } from './ports.ts';
 
 /** How long SIGKILL may take to be obeyed; after that the process hangs in the kernel. */
 const reapTimeout = 10_000;

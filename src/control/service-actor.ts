@@ -5,14 +5,15 @@
  * - `reconcile` is level-triggered: it may be called at any time, any number of times.
  */
 import type { Cancel } from '../domain/clock.ts';
-import { reasonInWords } from '../domain/instance/restart.ts';
-import { type InstanceId, instanceKey } from '../domain/names.ts';
+import { type InstanceId, instanceKey, instanceLabel } from '../domain/names.ts';
 import { type Action, type Plan, plan } from '../domain/plan.ts';
+import { judgeRollout, type RolloutProgress } from '../domain/rollout.ts';
 import { concludeRollout, isRolling, revert, revision, type ServiceRecord, targetRevision } from '../domain/service.ts';
 import type { RoutedService } from '../router-link/protocol.ts';
 import type { InstanceRecord } from '../state/contract.ts';
 import { crashPoint } from './crash-points.ts';
-import { InstanceActor, type InstanceWorld } from './instance-actor.ts';
+import { InstanceActor } from './instance-actor.ts';
+import type { InstanceWorld } from './instance-world.ts';
 
 /** What a service needs to know of the others. */
 export interface Neighbours {
@@ -21,9 +22,6 @@ export interface Neighbours {
   /** Something here changed that others may wait for. */
   changed(service: ServiceActor): void;
 }
-
-/** A new instance that failed this often before it became ready fails its rollout. */
-const crashesInRollout = 3;
 
 export class ServiceActor {
   readonly #world: InstanceWorld;
@@ -36,8 +34,7 @@ export class ServiceActor {
   #busy = false;
   #leaving: 'gently' | 'hurry' | undefined;
   #cancelAgain: Cancel = () => {};
-  /** Monotonic: when the rollout last got further. */
-  #progress = { at: 0, ready: 0, rollout: 0 };
+  #progress: RolloutProgress | undefined;
 
   constructor(world: InstanceWorld, record: ServiceRecord, neighbours: Neighbours) {
     this.#world = world;
@@ -246,32 +243,20 @@ export class ServiceActor {
       return;
     }
     if (record.rollout?.state !== 'rolling') return;
-    const failure = this.#rolloutFailure(record);
+    const failure = this.#rolloutFailure(record.rollout.to, record.declared.rollout.timeout);
     if (failure !== undefined) this.#conclude('rollout.reverting', failure, one => revert(one, failure));
   }
 
-  #rolloutFailure(record: ServiceRecord): string | undefined {
-    const { clock } = this.#world;
-    const fresh = this.actors.filter(actor => actor.id.revision === record.rollout?.to);
-    for (const { instance, id } of fresh) {
-      const crashes = instance.history.recent.length;
-      if (instance.state === 'failed' || crashes >= crashesInRollout) {
-        return `${id.service}/${id.index}: ${reasonInWords({ ...instance, retryAt: undefined }, clock.now()) ?? 'failed'}`;
-      }
-    }
-    const ready = fresh.filter(actor => actor.instance.state === 'ready').length;
-    if (this.#progress.rollout !== record.rollout?.to || ready > this.#progress.ready) {
-      this.#progress = { at: clock.now(), ready, rollout: record.rollout?.to ?? 0 };
-    }
-    const { timeout } = record.declared.rollout;
-    const deadline = this.#progress.at + timeout;
-    if (clock.now() < deadline) {
-      this.#wakeAt(Math.min(deadline, this.#plan?.again ?? deadline));
-      return undefined;
-    }
-    const waiting = fresh.find(actor => actor.instance.state !== 'ready');
-    const why = waiting?.instance.detail;
-    return `no progress for ${timeout / 1000} s${why === undefined ? '' : ` (${waiting?.id.service}/${waiting?.id.index} is ${why})`}`;
+  /** Why the rollout is to be reverted, if it is. */
+  #rolloutFailure(to: number, timeout: number): string | undefined {
+    const fresh = this.actors
+      .filter(actor => actor.id.revision === to)
+      .map(({ id, instance }) => ({ label: instanceLabel(id), instance }));
+    const verdict = judgeRollout(to, fresh, this.#progress, timeout, this.#world.clock.now());
+    if (verdict.kind === 'failed') return verdict.reason;
+    this.#progress = verdict.progress;
+    this.#wakeAt(Math.min(verdict.deadline, this.#plan?.again ?? verdict.deadline));
+    return undefined;
   }
 
   #conclude(

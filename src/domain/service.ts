@@ -101,7 +101,7 @@ export function concludeRollout(record: ServiceRecord): ServiceRecord {
 }
 
 /** Keeps the last K revisions, and always the current one and what a rollout may still need. */
-export function prune(record: ServiceRecord): ServiceRecord {
+function prune(record: ServiceRecord): ServiceRecord {
   const keep = record.declared.keepRevisions;
   const needed = new Set([record.current, ...(isRolling(record) ? [record.rollout?.from, record.rollout?.to] : [])]);
   const revisions = record.revisions.filter(

@@ -67,7 +67,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-export function asDiskFull(error: unknown, path: string): unknown {
+function asDiskFull(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new SlipwayError('SLIP_DISK_FULL', `cannot write ${path}: the disk is full`, { cause: error });

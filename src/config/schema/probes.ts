@@ -41,7 +41,7 @@ const httpError = 'a path such as /healthz, or a mapping with path, host, header
 const tcpError = 'true';
 const execError = 'a list of words such as ["./check", "--quick"]';
 
-export const execWords = nonEmptyList(verbatim('a word of a command line'), execError);
+const execWords = nonEmptyList(verbatim('a word of a command line'), execError);
 
 const probeShape = {
   http: z

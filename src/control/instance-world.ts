@@ -1,0 +1,32 @@
+/** What every instance works with, and what of its service's spec applies to it while it runs. */
+import type { Clock } from '../domain/clock.ts';
+import type { RestartSpec, StopSpec } from '../domain/spec.ts';
+import type { LogStore } from '../logs/contract.ts';
+import type { Prober } from '../probes/contract.ts';
+import type { ProcessHost } from '../processes/contract.ts';
+import type { StateStore } from '../state/contract.ts';
+import type { Audit } from './audit.ts';
+import type { ControlCounters } from './contract.ts';
+import type { Ports } from './ports.ts';
+import type { Routing } from './routing.ts';
+
+/** What all instances share. */
+export interface InstanceWorld {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly bootId: string;
+  readonly host: ProcessHost;
+  readonly prober: Prober;
+  readonly logs: LogStore;
+  readonly ports: Ports;
+  readonly routing: Routing;
+  readonly store: StateStore;
+  readonly counters: ControlCounters;
+  readonly audit: Audit;
+}
+
+/** The part of a spec that applies to what runs already. */
+export interface InstancePolicy {
+  readonly restart: RestartSpec;
+  readonly stop: StopSpec;
+}
