@@ -2,6 +2,8 @@
  * The daemon as a command: signals, the first configuration, and what a person at the terminal reads. In the foreground
  * it is the user's session, so Ctrl-C stops everything; otherwise the daemon is one thing and what it runs another.
  */
+import { loadConfigApart } from './config/load-apart.ts';
+import { configError } from './config/problem.ts';
 import type { ServiceStatus } from './control/views.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { createLogger, type Log } from './logger.ts';
@@ -24,6 +26,8 @@ export async function runDaemon({ home, version, config, foreground }: DaemonRun
     log.error({ err: error }, 'the daemon crashed; instances and router run on');
     process.exit(1);
   });
+  // Before anything is started for nothing.
+  if (config !== undefined) await requireValid(config);
   const daemon = await startDaemon({ home, version, log });
   onSignals(daemon, foreground, log);
   if (config !== undefined) {
@@ -36,6 +40,11 @@ export async function runDaemon({ home, version, config, foreground }: DaemonRun
   }
   if (foreground) void announce(daemon);
   await daemon.ended;
+}
+
+async function requireValid(config: string): Promise<void> {
+  const result = await loadConfigApart(config, { env: process.env });
+  if (!result.ok) throw configError(result);
 }
 
 function onSignals(daemon: Daemon, foreground: boolean, log: Log): void {

@@ -8,7 +8,7 @@ import type { Limits } from '../domain/spec.ts';
 /** Survives pid reuse and reboots: a pid is the same process only with the same start time on the same boot. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Field 22 of `/proc/PID/stat`, in clock ticks since boot. */
+  /** Field 22 of `/proc/PID/stat`, in clock ticks since boot; Unix seconds on a system without `/proc`. */
   readonly startTime: number;
   readonly bootId: string;
 }
@@ -16,7 +16,10 @@ export interface ProcessIdentity {
 export type Backend = 'cgroup-v2' | 'cgroup-v1' | 'none';
 
 export interface LaunchOrder {
-  /** `greeter.0.r3`: names the cgroup; also the marker that every descendant carries in its environment. */
+  /**
+   * `greeter.0.r3`: names the cgroup; also the marker that every descendant carries in its environment. A key has one
+   * tree at a time: the next launch comes after the last tree's `kill` or a `sweep`.
+   */
   readonly key: string;
   readonly argv: readonly string[];
   readonly cwd: string;
@@ -35,16 +38,23 @@ export interface TreeRecord {
   readonly cgroups: readonly string[];
   /** `oom_kill` count of the memory cgroup when the tree was launched. */
   readonly oomKills: number;
+  readonly enforcement: readonly Enforcement[];
 }
 
 /** How a tree's main process ended. An adopted process is not the daemon's child: its code can't be known. */
 export interface Exit {
   readonly code?: number;
   readonly signal?: NodeJS.Signals;
+  /** The kernel killed a process of the tree since the launch, for want of memory. */
   readonly oomKilled: boolean;
+  /** Present where the program never ran: what stopped the launcher from executing it, in words. */
+  readonly failure?: string;
 }
 
-/** CPU time in seconds since the launch, memory in bytes, of the whole tree. */
+/**
+ * CPU time in seconds since the launch, memory in bytes (what could not be reclaimed at once), of the whole tree.
+ * Without cgroups, the CPU time of processes that have ended is missing and memory is resident size.
+ */
 export interface Usage {
   readonly cpuSeconds: number;
   readonly memory: number;
@@ -66,7 +76,9 @@ export interface ProcessTree {
   /** To the main process, and only if it is still the same one. `false`: it is gone. */
   signal(signal: NodeJS.Signals): boolean;
   /**
-   * SIGKILLs everything in the tree until none is left, then removes its cgroups. Idempotent.
+   * SIGKILLs everything in the tree until none is left, then removes its cgroups. Idempotent. By the time that it
+   * resolves with none, `onExit` has called back.
+   * @param timeout milliseconds
    * @returns pids that could not be killed within `timeout`; empty means verified gone.
    */
   kill(timeout: number): Promise<readonly number[]>;
@@ -75,8 +87,11 @@ export interface ProcessTree {
 
 export interface ProcessHost {
   readonly backend: Backend;
+  /** Why no cgroup is used, in words; absent where one is. */
+  readonly whyNoCgroup?: string;
   /**
-   * Spawns through the launcher. It resolves as soon as there is a pid.
+   * Spawns through the launcher. It resolves as soon as there is a pid; what goes wrong between there and the
+   * program's first instruction is in {@link Exit.failure}.
    * @throws SlipwayError SLIP_LAUNCH_FAILED when the command can't be executed at all
    */
   launch(order: LaunchOrder): Promise<ProcessTree>;
@@ -85,6 +100,7 @@ export interface ProcessHost {
   /**
    * Kills whatever of `key` is alive although no record names it (the daemon died between spawn and record), and
    * removes its cgroup.
+   * @returns pids that could not be killed; empty means verified gone
    */
   sweep(key: string): Promise<readonly number[]>;
   /** Keys of all trees of this home that left a trace on the host: cgroups or marked processes. */

@@ -1,6 +1,6 @@
 /** The daemon's end of the router: starting or adopting it, telling it the table, hearing when a drain is done. */
 import type { ProcessIdentity } from '../processes/contract.ts';
-import type { RouterStats, RoutedService } from './protocol.ts';
+import type { RoutedService, RouterStats } from './protocol.ts';
 
 export interface RouterStatus {
   readonly state: 'off' | 'starting' | 'running' | 'down';

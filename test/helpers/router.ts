@@ -61,8 +61,10 @@ export class TestRouter {
 
   async end(): Promise<void> {
     const before = this.processes();
-    await this.link.stop(0);
     this.link.close();
+    const last = createRouterLink({ home: this.home, clock: systemClock, log: silent, routerCommand: this.command });
+    await last.stop(0);
+    last.close();
     assert.deepEqual(before.filter(isAlive), []);
   }
 }

@@ -156,7 +156,9 @@ describe('exit watch', () => {
   class FakeVigil implements Vigil {
     isAlive = true;
     isClosed = false;
+    looks = 0;
     alive() {
+      this.looks++;
       return this.isAlive;
     }
     close() {
@@ -166,7 +168,7 @@ describe('exit watch', () => {
 
   it('has one timer for all, and none for nobody', () => {
     const clock = new ManualClock();
-    const watch = new ExitWatch(clock);
+    const watch = new ExitWatch(clock, () => undefined);
     const vigils = [new FakeVigil(), new FakeVigil()] as const;
     const gone: number[] = [];
     assert.equal(clock.pending, 0);
@@ -187,9 +189,30 @@ describe('exit watch', () => {
     assert.deepEqual(gone, [1, 0]);
   });
 
+  it('looks at once where their number changed, and else only now and then', () => {
+    const clock = new ManualClock();
+    let population = 5;
+    const watch = new ExitWatch(clock, () => population);
+    const vigil = new FakeVigil();
+    let gone = false;
+    watch.watch(vigil, () => {
+      gone = true;
+    });
+    clock.advance(250);
+    const looks = vigil.looks;
+    clock.advance(7 * 250);
+    assert.equal(vigil.looks, looks, 'nothing changed');
+    clock.advance(250);
+    assert.equal(vigil.looks, looks + 1, 'an exit and a fork at once may hide each other');
+    population = 4;
+    vigil.isAlive = false;
+    clock.advance(250);
+    assert.ok(gone);
+  });
+
   it('says nothing of what was let go', () => {
     const clock = new ManualClock();
-    const watch = new ExitWatch(clock);
+    const watch = new ExitWatch(clock, () => undefined);
     const vigil = new FakeVigil();
     watch.watch(vigil, () => assert.fail('called back'));
     watch.release(vigil);
