@@ -1,0 +1,202 @@
+/**
+ * cgroup v2: one hierarchy, in which an enclosure is one folder.
+ *
+ * - The base is `slipway-<home>` at the top for root, and inside the daemon's own cgroup for anyone else: only there
+ *   may a plain user move processes.
+ * - A group with controllers for those inside it may hold no process itself. So where the base is inside the
+ *   daemon's own cgroup, the daemon moves to a leaf beside it, together with those that started it.
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Clock } from '../domain/clock.ts';
+import { SlipwayError } from '../domain/errors.ts';
+import type { Limits } from '../domain/spec.ts';
+import {
+  codeOf,
+  cpuBandwidth,
+  enclosuresIn,
+  enforce,
+  livingIn,
+  makeGroup,
+  processesIn,
+  readCounter,
+  readNumber,
+  readSetting,
+  removeGroup,
+  removeIfEmpty,
+  tryWriteSetting,
+  Unavailable,
+  writeSetting,
+} from './cgroup.ts';
+import type { Enforcement, TreeRecord, Usage } from './contract.ts';
+import { type Containment, type Enclosure, limitNames, type NewEnclosure } from './enclosure.ts';
+import { type CgroupMounts, ownCgroup } from './mounts.ts';
+import { readStat } from './procfs.ts';
+import { killEach } from './signals.ts';
+import { usageOf } from './usage.ts';
+
+const daemonLeaf = 'slipway-daemon';
+
+export class CgroupV2 implements Containment {
+  readonly backend = 'cgroup-v2';
+  readonly #base: string;
+  readonly #clock: Clock;
+
+  private constructor(base: string, clock: Clock) {
+    this.#base = base;
+    this.#clock = clock;
+  }
+
+  /** @returns why not, in words, where this process can't have such a base */
+  static open(mounts: CgroupMounts, name: string, clock: Clock): CgroupV2 | string {
+    if (!mounts.v2) return 'no cgroup v2 hierarchy is mounted';
+    const own = ownCgroup(readFileSync('/proc/self/cgroup', 'latin1'), mounts.v2);
+    const parent = process.getuid?.() === 0 ? mounts.v2.path : own && withoutLeaf(own);
+    if (parent === undefined) return 'the daemon’s own cgroup lies outside of what is mounted here';
+    if (mounts.v1.length > 0 && available(parent).length === 0) return 'the controllers are those of cgroup v1 here';
+    const base = join(parent, name);
+    try {
+      mkdirSync(base, { recursive: true });
+      delegate(parent, own === parent);
+      delegate(base, false);
+      return new CgroupV2(base, clock);
+    } catch (error) {
+      removeIfEmpty(base);
+      return error instanceof Unavailable ? error.message : `cannot make ${base} (${codeOf(error)})`;
+    }
+  }
+
+  async enclose(key: string, limits: Limits): Promise<NewEnclosure> {
+    const group = join(this.#base, key);
+    try {
+      await makeGroup(group, this.#clock);
+    } catch (error) {
+      if (error instanceof SlipwayError) throw error;
+      throw new SlipwayError('SLIP_LAUNCH_FAILED', `cannot make the cgroup ${group} (${codeOf(error)})`, {
+        cause: error,
+      });
+    }
+    // A tree that has lost a part of itself to the kernel is worse than one that is gone and started again.
+    tryWriteSetting(group, 'memory.oom.group', 1);
+    return { enclosure: new V2Enclosure(group, this.#clock), enforcement: this.#enforce(group, limits) };
+  }
+
+  reopen(key: string, tree?: Pick<TreeRecord, 'cgroups'>): Enclosure {
+    return new V2Enclosure(tree?.cgroups[0] ?? join(this.#base, key), this.#clock);
+  }
+
+  async keys(): Promise<readonly string[]> {
+    return enclosuresIn(this.#base);
+  }
+
+  population(): number | undefined {
+    return readNumber(this.#base, 'pids.current');
+  }
+
+  close(): void {
+    removeIfEmpty(this.#base);
+  }
+
+  #enforce(group: string, limits: Limits): readonly Enforcement[] {
+    const set = (controller: keyof Limits, file: string, value: string | number) => {
+      if (!existsSync(join(group, file))) {
+        throw new Unavailable(`the ${controller} controller is not delegated to ${this.#base}`);
+      }
+      writeSetting(group, file, value);
+    };
+    return enforce(this.backend, limits, {
+      memory: bytes => {
+        set('memory', 'memory.max', bytes);
+        const noSwap = tryWriteSetting(group, 'memory.swap.max', 0);
+        return noSwap ? undefined : 'swap is not counted: the kernel was started without swap accounting';
+      },
+      cpu: cores => {
+        const { quota, period } = cpuBandwidth(cores);
+        set('cpu', 'cpu.max', `${quota} ${period}`);
+        return undefined;
+      },
+      pids: count => {
+        set('pids', 'pids.max', count);
+        return undefined;
+      },
+    });
+  }
+}
+
+class V2Enclosure implements Enclosure {
+  readonly cgroups: readonly string[];
+  readonly entrances: readonly string[];
+  readonly #group: string;
+  readonly #clock: Clock;
+
+  constructor(group: string, clock: Clock) {
+    this.cgroups = [group];
+    this.entrances = [join(group, 'cgroup.procs')];
+    this.#group = group;
+    this.#clock = clock;
+  }
+
+  async members(): Promise<readonly number[]> {
+    return livingIn(this.#group);
+  }
+
+  async strike(members: readonly number[]): Promise<void> {
+    if (existsSync(join(this.#group, 'cgroup.kill')) && tryWriteSetting(this.#group, 'cgroup.kill', 1)) return;
+    // Linux before 5.14: with no fork allowed any more, the next look finds at most those that were being born.
+    tryWriteSetting(this.#group, 'pids.max', 0);
+    killEach(members);
+  }
+
+  oomKills(): number {
+    return readCounter(this.#group, 'memory.events', 'oom_kill') ?? 0;
+  }
+
+  async usage(): Promise<Usage | undefined> {
+    const pids = processesIn(this.#group);
+    const cpu = readCounter(this.#group, 'cpu.stat', 'usage_usec');
+    const memory = readNumber(this.#group, 'memory.current');
+    if (cpu === undefined || memory === undefined) return usageOf(pids);
+    const reclaimable = readCounter(this.#group, 'memory.stat', 'inactive_file') ?? 0;
+    return { cpuSeconds: cpu / 1e6, memory: Math.max(0, memory - reclaimable), processes: pids.length };
+  }
+
+  async remove(): Promise<void> {
+    await removeGroup(this.#group, this.#clock);
+  }
+}
+
+/** A daemon that an earlier one started is in its leaf already. */
+function withoutLeaf(own: string): string {
+  return basename(own) === daemonLeaf ? dirname(own) : own;
+}
+
+function words(group: string, file: string): readonly string[] {
+  return (readSetting(group, file) ?? '').trim().split(/\s+/);
+}
+
+function available(group: string): readonly string[] {
+  const offered = words(group, 'cgroup.controllers');
+  return limitNames.filter(controller => offered.includes(controller));
+}
+
+/** Lets groups inside this one use its controllers; those that it can't pass on are left out. */
+function delegate(group: string, isOwn: boolean): void {
+  const passedOn = words(group, 'cgroup.subtree_control');
+  for (const controller of available(group)) {
+    if (passedOn.includes(controller)) continue;
+    const request = [group, 'cgroup.subtree_control', `+${controller}`] as const;
+    if (tryWriteSetting(...request)) continue;
+    if (isOwn) moveToLeaf(group);
+    tryWriteSetting(...request);
+  }
+}
+
+/** Moves this process, and of those that started it whoever is in the same group, out of the way. */
+function moveToLeaf(group: string): void {
+  const inside = new Set((readSetting(group, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number));
+  const leaf = join(group, daemonLeaf);
+  mkdirSync(leaf, { recursive: true });
+  for (let pid = process.pid; pid > 0; pid = readStat(pid)?.parent ?? 0) {
+    if (inside.has(pid)) tryWriteSetting(leaf, 'cgroup.procs', pid);
+  }
+}

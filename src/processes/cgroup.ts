@@ -1,0 +1,168 @@
+/**
+ * What both versions of cgroups have in common: folders that are groups, files that are settings, and a limit that
+ * is either in force or reported as not. Reads and writes are synchronous: the files are kernel memory.
+ */
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../domain/clock.ts';
+import { SlipwayError } from '../domain/errors.ts';
+import type { Limits } from '../domain/spec.ts';
+import type { Backend, Enforcement } from './contract.ts';
+import { limitNames, pause } from './enclosure.ts';
+import { isLiving } from './procfs.ts';
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+/** @returns `undefined` where there is no such file, or no such group any more */
+export function readSetting(group: string, file: string): string | undefined {
+  try {
+    return readFileSync(join(group, file), 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The number in a `name number` line. */
+export function readCounter(group: string, file: string, name: string): number | undefined {
+  const text = readSetting(group, file);
+  const line = text?.split('\n').find(candidate => candidate.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+/** The number that is all there is in the file. */
+export function readNumber(group: string, file: string): number | undefined {
+  const text = readSetting(group, file);
+  return text === undefined ? undefined : Number(text);
+}
+
+export function writeSetting(group: string, file: string, value: string | number): void {
+  writeFileSync(join(group, file), String(value));
+}
+
+/** Writes where that is possible. @returns whether it was */
+export function tryWriteSetting(group: string, file: string, value: string | number): boolean {
+  try {
+    writeSetting(group, file, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Groups directly inside, which an instance with the right to do so may have made. */
+function subgroups(group: string): readonly string[] {
+  try {
+    // A group's link count is two and one for each group inside, so that nearly always there is nothing to list.
+    if (lstatSync(group).nlink <= 2) return [];
+    return readdirSync(group, { withFileTypes: true }).flatMap(entry =>
+      entry.isDirectory() ? [join(group, entry.name)] : [],
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** Pids of all processes in the group and in those inside it, zombies too where the kernel lists them. */
+export function processesIn(group: string): readonly number[] {
+  const own = readSetting(group, 'cgroup.procs')?.split('\n') ?? [];
+  const pids = own.filter(line => line !== '').map(Number);
+  return [...pids, ...subgroups(group).flatMap(processesIn)];
+}
+
+export function livingIn(group: string): readonly number[] {
+  return processesIn(group).filter(isLiving);
+}
+
+/** Makes an empty group, in place of an empty one that may be there. */
+export async function makeGroup(group: string, clock: Clock): Promise<void> {
+  try {
+    mkdirSync(group);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    const alive = livingIn(group);
+    if (alive.length > 0) {
+      throw new SlipwayError(
+        'SLIP_LAUNCH_FAILED',
+        `cannot start in the cgroup ${group}: it should be empty, but process ${alive.join(', ')} is alive in it`,
+      );
+    }
+    await removeGroup(group, clock);
+    mkdirSync(group);
+  }
+}
+
+/**
+ * Removes the group and those inside it. The kernel may hold one for a moment after its last process is gone.
+ * @returns whether it is gone; if not, somebody is in it again, or still
+ */
+export async function removeGroup(group: string, clock: Clock): Promise<boolean> {
+  for (let attempt = 0; attempt < 8; attempt++) {
+    if (attempt > 0) await pause(clock, 2 ** attempt);
+    if (tryRemoveGroup(group)) return true;
+  }
+  return false;
+}
+
+function tryRemoveGroup(group: string): boolean {
+  for (const inner of subgroups(group)) tryRemoveGroup(inner);
+  try {
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
+  }
+}
+
+/** Removes a group unless there is anything in it. */
+export function removeIfEmpty(group: string): void {
+  try {
+    rmdirSync(group);
+  } catch {
+    // In use, or gone already.
+  }
+}
+
+/** Names of the groups directly inside that are enclosures: those that Slipway keeps for itself begin with `_`. */
+export function enclosuresIn(group: string): readonly string[] {
+  return subgroups(group).flatMap(path => {
+    const name = path.slice(group.length + 1);
+    return name.startsWith('_') ? [] : [name];
+  });
+}
+
+/**
+ * For each limit that is wanted, what came of putting it in force.
+ * @param apply gives a remark, or throws what the kernel said to it
+ */
+export function enforce(
+  backend: Backend,
+  limits: Limits,
+  apply: { readonly [L in keyof Limits]-?: (value: number) => string | undefined },
+): readonly Enforcement[] {
+  return limitNames.flatMap((limit): readonly Enforcement[] => {
+    const value = limits[limit];
+    if (value === undefined) return [];
+    try {
+      const why = apply[limit](value);
+      return [{ limit, by: backend, ...(why === undefined ? {} : { why }) }];
+    } catch (error) {
+      const why = error instanceof Unavailable ? error.message : `the kernel refused it (${codeOf(error)})`;
+      return [{ limit, by: 'not enforced', why }];
+    }
+  });
+}
+
+/** Thrown by an `apply` whose controller is not there. */
+export class Unavailable extends Error {}
+
+const defaultPeriod = 100_000;
+const longestPeriod = 1_000_000;
+const shortestQuota = 1_000;
+
+/** Microseconds of CPU time in each period. A small share takes a longer period, since the kernel has a least quota. */
+export function cpuBandwidth(cores: number): { readonly quota: number; readonly period: number } {
+  const period = Math.min(longestPeriod, Math.max(defaultPeriod, Math.ceil(shortestQuota / cores)));
+  return { quota: Math.max(shortestQuota, Math.round(cores * period)), period };
+}

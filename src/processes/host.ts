@@ -1,0 +1,171 @@
+/**
+ * The process host: launches trees, finds again those of an earlier daemon, and ends what nobody knows of any more.
+ *
+ * - A key has at most one living tree.
+ * - Without a cgroup it works all the same, and says what is missing.
+ */
+import { existsSync } from 'node:fs';
+import type { Clock, Milliseconds } from '../domain/clock.ts';
+import { SlipwayError } from '../domain/errors.ts';
+import type { Backend, LaunchOrder, ProcessHost, ProcessIdentity, ProcessTree, TreeRecord } from './contract.ts';
+import { type Containment, type Enclosure, killAll } from './enclosure.ts';
+import { ExitWatch } from './exit-watch.ts';
+import { launch, launchFailure } from './launcher.ts';
+import { adoptedMain, childMain, type MainProcess } from './main-process.ts';
+import { homeId, marker } from './marker.ts';
+import { NoCgroup } from './no-cgroup.ts';
+import { preflight } from './preflight.ts';
+import type { ProcessTable } from './process-table.ts';
+import { Procfs } from './procfs.ts';
+import { Ps } from './ps.ts';
+import { Tree, type TreeParts } from './tree.ts';
+import { usableCgroup } from './usable-cgroup.ts';
+
+export interface ProcessHostOptions {
+  /** Absolute. Two hosts on one home see each other's trees as their own. */
+  readonly home: string;
+  readonly clock: Clock;
+  /** `auto`: the first of cgroup v2, cgroup v1 and none that works here. */
+  readonly backend?: Backend | 'auto';
+  /** Whether `/proc` tells of processes; asked of the host by default. */
+  readonly procfs?: boolean;
+}
+
+const sweepTimeout: Milliseconds = 10_000;
+
+/** @throws SlipwayError SLIP_BACKEND_UNUSABLE when the backend that was asked for doesn't work here */
+export async function createProcessHost(options: ProcessHostOptions): Promise<ProcessHost> {
+  const { clock, backend = 'auto', procfs = existsSync('/proc/self/stat') } = options;
+  const id = homeId(options.home);
+  const processes = procfs ? new Procfs() : new Ps();
+  const cgroup =
+    backend === 'none' ? 'the backend `none` was asked for' : await usableCgroup(backend, `slipway-${id}`, clock);
+  if (typeof cgroup !== 'string') {
+    return new Host({ id, clock, processes, containment: cgroup, noCgroup: new NoCgroup(processes, id, '') });
+  }
+  if (backend !== 'none' && backend !== 'auto') {
+    throw new SlipwayError('SLIP_BACKEND_UNUSABLE', `cannot hold processes by ${backend}: ${cgroup}`);
+  }
+  const noCgroup = new NoCgroup(processes, id, cgroup);
+  return new Host({ id, clock, processes, containment: noCgroup, noCgroup, whyNoCgroup: cgroup });
+}
+
+interface HostParts {
+  readonly id: string;
+  readonly clock: Clock;
+  readonly processes: ProcessTable;
+  readonly containment: Containment;
+  /** The containment itself where there is no cgroup; else what finds processes that no cgroup leads to. */
+  readonly noCgroup: NoCgroup;
+  readonly whyNoCgroup?: string;
+}
+
+class Host implements ProcessHost {
+  readonly backend: Backend;
+  readonly whyNoCgroup?: string;
+  readonly #parts: HostParts;
+  readonly #exitWatch: ExitWatch;
+  readonly #trees = new Map<string, Tree>();
+  readonly #launching = new Set<string>();
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+    this.#exitWatch = new ExitWatch(parts.clock, () => parts.containment.population());
+    this.backend = parts.containment.backend;
+    if (parts.whyNoCgroup !== undefined) this.whyNoCgroup = parts.whyNoCgroup;
+  }
+
+  async launch(order: LaunchOrder): Promise<ProcessTree> {
+    const { key } = order;
+    requireKey(key);
+    if (this.#trees.has(key) || this.#launching.has(key)) {
+      throw new SlipwayError('SLIP_LAUNCH_FAILED', `cannot start ${key}: its last tree has not been killed yet`);
+    }
+    this.#launching.add(key);
+    try {
+      preflight(order);
+      return await this.#launch(order);
+    } finally {
+      this.#launching.delete(key);
+    }
+  }
+
+  async adopt(record: TreeRecord): Promise<ProcessTree | undefined> {
+    requireKey(record.key);
+    const { containment, noCgroup, processes } = this.#parts;
+    const vigil = await processes.watch(record.identity);
+    if (!vigil) return undefined;
+    const held = record.cgroups.length > 0 ? containment : noCgroup;
+    const main = adoptedMain(record.identity.pid, vigil, this.#exitWatch);
+    return this.#add(record, main, held.reopen(record.key, record));
+  }
+
+  async sweep(key: string): Promise<readonly number[]> {
+    requireKey(key);
+    const { containment, noCgroup, clock } = this.#parts;
+    const survivors = new Set(await this.#trees.get(key)?.kill(sweepTimeout));
+    for (const held of new Set([containment, noCgroup])) {
+      const enclosure = held.reopen(key);
+      const alive = await killAll(enclosure, clock, sweepTimeout);
+      if (alive.length === 0) await enclosure.remove();
+      for (const pid of alive) survivors.add(pid);
+    }
+    return [...survivors];
+  }
+
+  async traces(): Promise<readonly string[]> {
+    const { containment, noCgroup } = this.#parts;
+    const keys = await Promise.all([...new Set([containment, noCgroup])].map(held => held.keys()));
+    return [...new Set(keys.flat())].filter(key => keyPattern.test(key));
+  }
+
+  close(): void {
+    for (const tree of this.#trees.values()) tree.release();
+    this.#trees.clear();
+    this.#parts.containment.close();
+  }
+
+  async #launch(order: LaunchOrder): Promise<ProcessTree> {
+    const { id, containment, processes } = this.#parts;
+    const { key } = order;
+    const { enclosure, enforcement } = await containment.enclose(key, order.limits);
+    const { cgroups, entrances } = enclosure;
+    const oomKills = enclosure.oomKills();
+    try {
+      const { pid, child } = await launch(order, entrances, marker(id, key));
+      const main = childMain(pid, child);
+      // A child that is dead by now is still a zombie in `/proc`; only `ps` can come too late.
+      const startTime = (await processes.find(pid))?.startTime ?? 0;
+      const identity: ProcessIdentity = { pid, startTime, bootId: processes.bootId };
+      const record: TreeRecord = { key, identity, cgroups, oomKills, enforcement };
+      return this.#add(record, main, containment.reopen(key, record), ({ code }) => launchFailure(order.logFile, code));
+    } catch (error) {
+      await enclosure.remove();
+      throw error;
+    }
+  }
+
+  #add(
+    record: TreeRecord,
+    main: MainProcess,
+    enclosure: Enclosure,
+    failureOf: TreeParts['failureOf'] = () => undefined,
+  ): Tree {
+    const { key } = record;
+    const { clock } = this.#parts;
+    const onGone = () => {
+      if (this.#trees.get(key) === tree) this.#trees.delete(key);
+    };
+    const tree: Tree = new Tree({ record, main, enclosure, clock, failureOf, onGone });
+    this.#trees.set(key, tree);
+    return tree;
+  }
+}
+
+/** Also what makes a key safe as the name of a folder. */
+const keyPattern = /^[a-z0-9][a-z0-9.-]{0,127}$/;
+
+function requireKey(key: string): void {
+  if (keyPattern.test(key)) return;
+  throw new SlipwayError('SLIP_INTERNAL', `cannot name a cgroup by the key ${JSON.stringify(key)}`);
+}
