@@ -1,5 +1,7 @@
 /** A link to a real router in a home of its own; when the test ends, none of its processes is left. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +14,6 @@ import { isAlive } from '../../src/router-link/identity.ts';
 import { createRouterLink } from '../../src/router-link/link.ts';
 import type { RoutedService } from '../../src/router-link/protocol.ts';
 import { type RouterRecord, readRecord } from '../../src/router-link/record.ts';
-import { tempDir } from './temp-dir.ts';
 
 const fixture = fileURLToPath(new URL('../fixtures/router.ts', import.meta.url));
 
@@ -32,12 +33,11 @@ export class TestRouter {
   }
 
   static async create(t: TestContext, folder = '', command = routerCommand, clock = systemClock): Promise<TestRouter> {
-    let removeHome = async () => {};
-    const home = await tempDir({ after: (remove: () => Promise<void>) => void (removeHome = remove) } as TestContext);
+    const home = await mkdtemp(join(tmpdir(), 'slipway-test-'));
     const router = new TestRouter(join(home, folder), command, clock);
     t.after(async () => {
       await router.end();
-      await removeHome();
+      await rm(home, { recursive: true, force: true }); // Not before: the record there tells what is to be ended.
     });
     return router;
   }

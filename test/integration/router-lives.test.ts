@@ -165,7 +165,7 @@ test('kill -9 of both while a worker that they succeeded still drains: that is n
   signalProcess(second.worker, 'SIGKILL');
   await eventually(
     'there is another',
-    () => router.link.status().pid !== second.worker.pid && isAlive(router.record.worker),
+    () => router.record.worker.pid !== second.worker.pid && isAlive(router.record.worker),
   );
   assert.equal(await fetchOnce(portOf(address)), 'a');
   assert.deepEqual(router.record.leaving, [first]);

@@ -40,6 +40,21 @@ test('a worker that finds another one in the record ends, with its holder', asyn
   rmSync(routerFiles(one.home).record);
 });
 
+test('a router whose home was removed serves on, and is not started again', async t => {
+  const instance = await startInstance(t);
+  const router = await TestRouter.create(t);
+  router.link.publish([anyRoute('a', { id: 'a', port: instance.port })]);
+  await router.link.ensure(['127.0.0.1:0']);
+  await eventually('it serves', () => router.link.status().table === 1);
+  const { port, record } = router;
+  router.link.close();
+  rmSync(router.home, { recursive: true });
+  assert.equal(await fetchOnce(port), String(instance.child.pid));
+  signalProcess(record.worker, 'SIGKILL');
+  await eventually('the holder ended', () => !isAlive(record.holder));
+  await assert.rejects(fetchOnce(port), { code: 'ECONNREFUSED' });
+});
+
 test('damaged files are no obstacle, and a table of another boot is none', async t => {
   const instance = await startInstance(t);
   const router = await TestRouter.create(t);

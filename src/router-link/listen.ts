@@ -1,0 +1,107 @@
+/**
+ * Addresses to listen on, `host:port` or `[v6]:port`. Each stands for exactly what it says: `[::]:80` takes no IPv4
+ * connections, so it can stand beside `0.0.0.0:80`.
+ */
+import { lookup } from 'node:dns/promises';
+import { createServer, isIP, isIPv6, type Server } from 'node:net';
+import { SlipwayError } from '../domain/errors.ts';
+
+/** As the kernel allows it: `net.core.somaxconn` cuts it down. A crash of the worker is waited out in there. */
+export const backlog = 4096;
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** @throws SlipwayError SLIP_LISTEN_FAILED where it is no address */
+export function parseListenAddress(address: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || port > 65_535) {
+    throw listenFailure(address, 'expected host:port with a port of at most 65535, such as 0.0.0.0:8080 or [::1]:8080');
+  }
+  return { host, port };
+}
+
+/** Host names become IP addresses. @throws SlipwayError SLIP_LISTEN_FAILED */
+export async function resolveListenAddress(address: string): Promise<ListenAddress> {
+  const { host, port } = parseListenAddress(address);
+  if (isIP(host)) return { host, port };
+  try {
+    return { host: (await lookup(host)).address, port };
+  } catch (error) {
+    throw listenFailure(address, `the host name does not resolve (${codeOf(error)})`, error);
+  }
+}
+
+/** What `server.listen` must be given. */
+export function listenOptions(at: ListenAddress) {
+  return { host: at.host, port: at.port, backlog, ipv6Only: isIPv6(at.host), exclusive: true };
+}
+
+/**
+ * Binds all or none. When it resolves, none of the servers has had a chance to accept a connection; it stays so
+ * until the caller returns to the event loop.
+ * @throws SlipwayError SLIP_LISTEN_FAILED
+ */
+export async function bindAll(addresses: readonly string[]): Promise<readonly Server[]> {
+  const resolved = await Promise.all(addresses.map(resolveListenAddress));
+  const outcomes = await Promise.allSettled(
+    resolved.map((at, index) => bound(createServer(), at, addresses[index] ?? '')),
+  );
+  const servers = outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find(outcome => outcome.status === 'rejected');
+  if (failed) {
+    for (const server of servers) server.close();
+    throw failed.reason;
+  }
+  return servers;
+}
+
+/** Resolves once `server` listens. @throws SlipwayError SLIP_LISTEN_FAILED */
+export function bound(server: Server, at: ListenAddress | { readonly fd: number }, address: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const refused = (error: Error) => reject(listenFailure(address, reasonOf(error), error));
+    server.once('error', refused);
+    server.listen('fd' in at ? { fd: at.fd, backlog } : listenOptions(at), () => {
+      server.off('error', refused);
+      resolve(server);
+    });
+  });
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`: where it really listens. */
+export function boundAddress(server: Server): string {
+  const at = server.address();
+  if (at === null || typeof at === 'string') throw new Error('the server does not listen on TCP');
+  return at.family === 'IPv6' ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+}
+
+/** The descriptor of a listening server, to hand to a child. */
+export function descriptorOf(server: Server): number {
+  const fd = (server as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  if (fd === undefined || fd < 0) throw new Error('the server does not listen');
+  return fd;
+}
+
+export function sameAddresses(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && new Set([...one, ...other]).size === new Set(one).size;
+}
+
+function listenFailure(address: string, reason: string, cause?: unknown): SlipwayError {
+  return new SlipwayError('SLIP_LISTEN_FAILED', `cannot listen on ${address}: ${reason}`, { cause });
+}
+
+function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  if (code === 'EADDRINUSE') return 'another process listens there; stop it or choose another address';
+  if (code === 'EACCES') return 'permission denied; choose a port of 1024 or above, or run with CAP_NET_BIND_SERVICE';
+  if (code === 'EADDRNOTAVAIL') return 'this host has no such address';
+  return (error as Error).message;
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

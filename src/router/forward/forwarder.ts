@@ -1,0 +1,79 @@
+/** The data plane as the worker sees it: what carries requests from client connections to instances and back. */
+import type { Milliseconds } from '../../domain/clock.ts';
+import type { ListenAddress } from '../../router-link/listen.ts';
+import type { Balancer, Upstream } from '../balancer.ts';
+import type { Log } from '../log.ts';
+import type { Routes } from '../routes.ts';
+import type { Traffic } from '../traffic.ts';
+
+export interface Listener {
+  readonly address: string;
+  readonly bound: string;
+  readonly fd: number;
+  /** Accepts no more; connections that it accepted go on. */
+  close(): void;
+}
+
+export interface Forwarder {
+  /**
+   * Serves an inherited listening socket, or binds one.
+   * @param address what was asked for; shown in errors
+   * @throws SlipwayError SLIP_LISTEN_FAILED
+   */
+  listen(address: string, at: ListenAddress | { readonly fd: number }): Promise<Listener>;
+  /** Client connections, upgraded ones too. */
+  connections(): number;
+  /** To be told that the table no longer has it. */
+  left(upstream: Upstream): void;
+  /**
+   * From now on each connection is closed after the response under way, and those without any after `linger`.
+   * Resolves when there is none left. Upgraded connections end by themselves.
+   */
+  retire(linger: Milliseconds): Promise<void>;
+  /** Cuts every connection. */
+  destroy(): void;
+}
+
+/** What a forwarder works with. `routes` is asked for each request anew, so a new table holds from the next one on. */
+export interface DataPlane {
+  readonly routes: () => Routes;
+  readonly balancer: Balancer;
+  readonly traffic: Traffic;
+  readonly log: Log;
+  readonly limits: ForwardLimits;
+}
+
+export interface ForwardLimits {
+  readonly connectTimeout: Milliseconds;
+  /** No further instance is tried after this. */
+  readonly retryWindow: Milliseconds;
+  /** Without a byte in either direction while the response's head is waited for. */
+  readonly headTimeout: Milliseconds;
+  /** Without a byte in either direction after that; upgraded connections are not subject to it. */
+  readonly idleTimeout: Milliseconds;
+  /**
+   * How long an unused connection to an instance is kept. Short, since the instance may close it at the moment of its
+   * reuse, and a request that is not safe to repeat fails by that.
+   */
+  readonly poolIdle: Milliseconds;
+  /** A client's connection between two requests. */
+  readonly keepAlive: Milliseconds;
+  /** A client must have sent a request's head within this. */
+  readonly clientHeadTimeout: Milliseconds;
+  /** How long the rest of a request's body is read and dropped after the response went out. */
+  readonly discardTimeout: Milliseconds;
+  /** Bytes, of requests and of responses. */
+  readonly maxHead: number;
+}
+
+export const defaultLimits: ForwardLimits = {
+  connectTimeout: 1_000,
+  retryWindow: 5_000,
+  headTimeout: 60_000,
+  idleTimeout: 300_000,
+  poolIdle: 1_000,
+  keepAlive: 75_000,
+  clientHeadTimeout: 20_000,
+  discardTimeout: 5_000,
+  maxHead: 16 * 1024,
+};

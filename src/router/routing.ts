@@ -1,0 +1,46 @@
+/** The table in force, and all that goes by it: which route, which instance, what was counted. */
+import type { RouterStats, RouteTable } from '../router-link/protocol.ts';
+import { emptyTable } from '../router-link/table-file.ts';
+import { Balancer } from './balancer.ts';
+import { defaultLimits, type Forwarder } from './forward/forwarder.ts';
+import { HttpForwarder } from './forward/http-forwarder.ts';
+import type { Log } from './log.ts';
+import { Routes } from './routes.ts';
+import { Traffic } from './traffic.ts';
+
+export class Routing {
+  readonly balancer: Balancer;
+  readonly forwarder: Forwarder;
+  readonly #traffic = new Traffic();
+  #table = emptyTable;
+  #routes = new Routes([]);
+
+  /** @param vacated tells that the last request is done to an endpoint that the table no longer has */
+  constructor(log: Log, vacated: () => void) {
+    this.balancer = new Balancer(() => performance.now(), {
+      left: upstream => this.forwarder.left(upstream),
+      vacated,
+    });
+    this.forwarder = new HttpForwarder({
+      routes: () => this.#routes,
+      balancer: this.balancer,
+      traffic: this.#traffic,
+      log,
+      limits: defaultLimits,
+    });
+  }
+
+  get table(): RouteTable {
+    return this.#table;
+  }
+
+  apply(table: RouteTable): void {
+    this.#table = table;
+    this.#routes = new Routes(table.services);
+    this.balancer.apply(table.services);
+  }
+
+  stats(): RouterStats {
+    return this.#traffic.stats(this.forwarder.connections());
+  }
+}
