@@ -66,6 +66,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
   let project = applied?.project ?? defaultProject();
 
   const host = await createProcessHost({ home, clock });
+  if (host.whyNoCgroup !== undefined) log.warn(`limits are not enforced: ${host.whyNoCgroup}`);
   const logs = createLogStore({ home, clock, onProblem: problem => log.warn(problem) });
   const releases = createReleaseStore(home);
   const router = createRouterLink({ home, clock, log, routerCommand: routerCommand() });
@@ -124,7 +125,13 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     router,
     audit,
     clock,
-    about: { version, home, backend: host.backend, adopted },
+    about: {
+      version,
+      home,
+      backend: host.backend,
+      ...(host.whyNoCgroup === undefined ? {} : { whyNoCgroup: host.whyNoCgroup }),
+      adopted,
+    },
     onDown: () => void end(),
   });
   const metrics = createMetrics({ control, router, counters });

@@ -89,6 +89,7 @@ export const hostStatus = z.object({
   home: z.string(),
   startedAt: unixTime,
   backend: backend.describe('What resource limits are enforced with on this host.'),
+  whyNoCgroup: z.string().exactOptional().describe('Why no cgroup is used; absent where one is.'),
   router: routerStatus,
   config: z.object({ path: z.string(), problem: z.string().exactOptional() }).exactOptional(),
   adopted: z.number().describe('Instances that this daemon took over from the one before.'),

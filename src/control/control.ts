@@ -26,6 +26,7 @@ export interface ControlParts {
     readonly version: string;
     readonly home: string;
     readonly backend: Backend;
+    readonly whyNoCgroup?: string;
     readonly adopted: number;
   };
   /** Everything is stopped: the process may end. */

@@ -12,6 +12,8 @@ export interface HostStatus {
   /** Unix time. */
   readonly startedAt: Milliseconds;
   readonly backend: Backend;
+  /** Why there is no cgroup, in words; absent where there is. */
+  readonly whyNoCgroup?: string;
   readonly router: RouterStatus;
   /** The configuration that is watched, and what was wrong with its last change. */
   readonly config?: { readonly path: string; readonly problem?: string };

@@ -5,7 +5,7 @@
 import type { Milliseconds } from '../clock.ts';
 import type { BackoffSpec } from '../spec.ts';
 import type { StepContext } from './events.ts';
-import type { Instance, RestartHistory, RestartReason } from './state.ts';
+import type { ExitStatus, Instance, RestartHistory, RestartReason } from './state.ts';
 
 export type RestartDecision =
   | { readonly kind: 'now'; readonly history: RestartHistory }
@@ -63,7 +63,8 @@ export function inWords(span: Milliseconds): string {
 }
 
 /** `exited 1`, `killed by SIGSEGV`, `OOMKilled …`. */
-export function exitInWords(exit: { readonly code?: number; readonly signal?: string; readonly oomKilled: boolean }) {
+export function exitInWords(exit: ExitStatus): string {
+  if (exit.failure !== undefined) return exit.failure;
   if (exit.oomKilled) return 'killed for exceeding its memory limit (OOMKilled)';
   if (exit.signal !== undefined) return `killed by ${exit.signal}`;
   if (exit.code !== undefined) return `exited ${exit.code}`;

@@ -4,7 +4,7 @@
  */
 import type { EventKind, EventOf, InstanceEffect, StepContext } from './events.ts';
 import { decideRestart, exitInWords } from './restart.ts';
-import type { Instance, InstanceStateKind } from './state.ts';
+import type { ExitStatus, Instance, InstanceStateKind, RestartReason } from './state.ts';
 
 /** Where a rule leads, before `step` adds what the two states own. */
 export interface Move {
@@ -151,9 +151,14 @@ export const exited: Rule<'exited'> = {
   to: ['killing'],
   apply: (instance, { exit }) =>
     kill({
-      ending: instance.ending ?? { reason: exit.oomKilled ? 'oom-killed' : 'exited', detail: exitInWords(exit) },
+      ending: instance.ending ?? { reason: reasonOf(exit), detail: exitInWords(exit) },
     }),
 };
+
+function reasonOf(exit: ExitStatus): RestartReason {
+  if (exit.failure !== undefined) return 'launch-failed';
+  return exit.oomKilled ? 'oom-killed' : 'exited';
+}
 
 export const killing: Rule<'timeout'> = { to: ['killing'], apply: () => kill({}) };
 

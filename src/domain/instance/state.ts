@@ -52,6 +52,8 @@ export interface ExitStatus {
   readonly code?: number;
   readonly signal?: string;
   readonly oomKilled: boolean;
+  /** The program never ran: what kept the launcher from executing it, in words. */
+  readonly failure?: string;
 }
 
 /** Why the process was, or is to be, replaced. `requested` is planned and never counts as a failure. */
