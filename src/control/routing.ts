@@ -8,6 +8,8 @@ export class Routing {
   readonly #table: () => readonly RoutedService[];
   #scheduled = false;
   #held = true;
+  /** As JSON. */
+  #published: string | undefined;
 
   /** Publishes nothing until `release`: a daemon that hasn't yet found all instances must not withdraw any. */
   constructor(link: RouterLink, table: () => readonly RoutedService[]) {
@@ -32,7 +34,11 @@ export class Routing {
   changedNow(): void {
     this.#scheduled = false;
     if (this.#held) return;
-    this.#link.publish(this.#table());
+    const table = this.#table();
+    const text = JSON.stringify(table);
+    if (text === this.#published) return;
+    this.#published = text;
+    this.#link.publish(table);
     crashPoint('router.published');
   }
 

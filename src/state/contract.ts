@@ -30,7 +30,7 @@ export interface StateStore {
   saveService(record: ServiceRecord): Promise<void>;
   removeService(name: string): Promise<void>;
   instances(): Promise<readonly InstanceRecord[]>;
-  /** Synchronous and not synced: see `replaceFile`. */
+  /** Synchronous and not synced: see `overwriteFile`. */
   saveInstance(record: InstanceRecord): void;
   removeInstance(id: InstanceId): void;
   config(): Promise<AppliedConfig | undefined>;

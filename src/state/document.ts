@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { SlipwayError } from '../domain/errors.ts';
-import { replaceFile, writeDurably } from './atomic-file.ts';
+import { overwriteFile, writeDurably } from './atomic-file.ts';
 
 /** Entry N turns the content of version N + 1 into that of version N + 2: the first migrates from version 1. */
 export type Migrations = readonly ((content: unknown) => unknown)[];
@@ -63,8 +63,8 @@ export class DocumentKind<T> {
     return writeDurably(path, this.encode(content));
   }
 
-  replace(path: string, content: T): void {
-    replaceFile(path, this.encode(content));
+  overwrite(path: string, content: T): void {
+    overwriteFile(path, this.encode(content));
   }
 }
 

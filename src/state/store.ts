@@ -53,7 +53,7 @@ export async function openStateStore(home: string): Promise<StateStore> {
       const records = await Promise.all(keys.map(key => readOrForget(instancePath(key))));
       return records.filter(record => record !== undefined);
     },
-    saveInstance: record => instanceKind.replace(instancePath(instanceKey(record.id)), record),
+    saveInstance: record => instanceKind.overwrite(instancePath(instanceKey(record.id)), record),
     removeInstance: id => {
       try {
         unlinkSync(instancePath(instanceKey(id)));
