@@ -1,5 +1,6 @@
 /** One service of slipway.yaml. Every default of a service is here and nowhere else. */
 import { z } from 'zod';
+import { parseVersionRange } from '../../domain/version-range.ts';
 import { probesSchema } from './probes.ts';
 import { routeSchema } from './route.ts';
 import {
@@ -93,7 +94,9 @@ const restart = section({
       { error: 'false, or a mapping with restarts and within' },
     )
     .prefault({})
-    .describe('When to stop trying until `slipway start`; `false` for never.'),
+    .describe(
+      'When to stop trying until `slipway start`; `false` for never. With the default backoff a crash loop stays below the default: it is tried again every 30 s, for good.',
+    ),
 });
 
 const rollout = section({
@@ -114,12 +117,20 @@ const stop = section({
   drain: duration().prefault('10s').describe('Time for requests in flight before the signal.'),
 });
 
+const runtimeExpected = 'a runtime such as node, node@20 or java@>=17';
+
+function isRuntimeRange(text: string): boolean {
+  const at = text.indexOf('@');
+  return at < 0 || parseVersionRange(text.slice(at + 1)) !== undefined;
+}
+
 export const serviceSchema = section({
   package: packageSchema.describe(
     'What to run: a `.tgz`, `.tar`, `.zip`, `.jar`, `.war`, `.whl`, `.pyz`, a static binary or a folder. Paths are relative to this file; a URL needs `sha256`.',
   ),
   sha256: sha256.exactOptional().describe('Digest that the package must have, where `package` is a URL.'),
-  runtime: text('a runtime such as node, node@20 or java@>=17', /^[a-z][a-z0-9-]*(@[0-9A-Za-z.<>=~^|*\- ]+)?$/)
+  runtime: text(runtimeExpected, /^[a-z][a-z0-9-]*(@.+)?$/)
+    .refine(isRuntimeRange, { error: runtimeExpected })
     .meta({ title: 'runtime', examples: ['node@20', 'java@>=17', 'python@3.11', 'exec'] })
     .exactOptional()
     .describe('What starts the package, with a version range if it matters. Left out: detected from the package.'),
