@@ -333,8 +333,10 @@ for (const variant of variants) {
     });
 
     it('refuses a cgroup that somebody is still in', async t => {
-      const { launch, successor, order } = await yard(t, variant);
+      const { launch, announced, successor, order } = await yard(t, variant);
       const tree = await launch(stay);
+      // A launch resolves with the pid, which is a moment before the process has entered its cgroup.
+      await announced('ready');
       const next = await successor();
       const message = new RegExp(`process ${tree.record.identity.pid} is alive`);
       await assert.rejects(next.launch(order(stay)), { code: 'SLIP_LAUNCH_FAILED', message });
