@@ -67,7 +67,10 @@ const page = Buffer.alloc(4096);
  */
 export function overwriteFile(path: string, data: string): void {
   const length = Buffer.byteLength(data);
-  if (length > page.length) return replaceFile(path, data);
+  if (length > page.length) {
+    replaceFile(path, data);
+    return;
+  }
   page.write(data);
   page.fill(' ', length);
   if (!overwritePage(path)) replaceFile(path, page);
