@@ -8,11 +8,11 @@ import type {
   AuditEvent,
   HostStatus,
   InstanceStatus,
-  PlannedChange,
   RevisionSummary,
   RolloutStatus,
   ServiceStatus,
 } from '../control/views.ts';
+import type { PlannedChange } from '../domain/change.ts';
 import { instanceStates } from '../domain/instance/state.ts';
 import { serviceNamePattern } from '../domain/names.ts';
 import type { Limits, RouteSpec } from '../domain/spec.ts';

@@ -2,7 +2,7 @@
  * What applying a configuration would change, in words. Pure; equal projects give no change, whatever the order of
  * their keys. A package whose bytes changed under the same path is not seen here: that needs the disk.
  */
-import type { PlannedChange } from '../control/views.ts';
+import type { PlannedChange } from '../domain/change.ts';
 import type { EnvValue, PackageSource, ProbeKind, ProbeSpec, ProjectSpec, ServiceSpec } from '../domain/spec.ts';
 import { formatDuration } from './duration.ts';
 import { redactValue } from './redact.ts';

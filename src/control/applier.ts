@@ -4,6 +4,7 @@
  * where it was, since each service remembers what was declared of it.
  */
 import { planChanges } from '../config/plan.ts';
+import type { PlannedChange } from '../domain/change.ts';
 import type { Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import type { Digest } from '../domain/revision.ts';
@@ -19,7 +20,6 @@ import {
 import type { ProjectSpec, ServiceSpec } from '../domain/spec.ts';
 import type { Candidate, Deployer } from './deployer.ts';
 import type { Fleet } from './fleet.ts';
-import type { PlannedChange } from './views.ts';
 
 /** What one service is to become. Without a candidate no process changes. */
 interface Prepared {

@@ -2,9 +2,11 @@
  * What the control plane offers to whoever speaks for a user: the API, and through it the CLI. Each change is
  * durable once its promise resolves; what it sets in motion goes on after that and can be waited for with `settled`.
  */
+
+import type { PlannedChange } from '../domain/change.ts';
 import type { Cancel } from '../domain/clock.ts';
 import type { PackageSource } from '../domain/spec.ts';
-import type { AuditEvent, HostStatus, PlannedChange, RevisionSummary, ServiceStatus } from './views.ts';
+import type { AuditEvent, HostStatus, RevisionSummary, ServiceStatus } from './views.ts';
 
 /** Who asked, in words, for the audit record: `cli uid 1000`, `config watch`. */
 export type Actor = string;

@@ -79,13 +79,6 @@ export interface RevisionSummary {
   readonly current: boolean;
 }
 
-export interface PlannedChange {
-  readonly service: string;
-  readonly action: 'add' | 'change' | 'remove' | 'router' | 'settings';
-  /** What differs, one line each: `instances: 2 → 3`. Values of secrets are never among them. */
-  readonly details: readonly string[];
-}
-
 /** One line of events.ndjson. */
 export interface AuditEvent {
   /** Unix time. */

@@ -7,10 +7,10 @@ import type {
   AuditEvent,
   HostStatus,
   InstanceStatus,
-  PlannedChange,
   RevisionSummary,
   ServiceStatus,
 } from '../../src/control/views.ts';
+import type { PlannedChange } from '../../src/domain/change.ts';
 import { SlipwayError } from '../../src/domain/errors.ts';
 
 interface Service {
