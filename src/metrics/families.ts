@@ -75,9 +75,7 @@ function counted({ service, labels, value }: Count): Sample {
 function instanceFamilies(services: readonly ServiceStatus[]): Family[] {
   const used = services
     .flatMap(service => service.instances)
-    .flatMap(({ service, index, revision, usage }) =>
-      usage ? [{ labels: { service, instance: index, revision }, usage }] : [],
-    );
+    .flatMap(({ service, index, revision, usage }) => (usage ? [{ labels: { service, index, revision }, usage }] : []));
   return [
     counter(
       'slipway_instance_cpu_seconds_total',
@@ -131,6 +129,11 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
       routed.map(({ name, own }) => ({ labels: { service: name }, value: own.inFlight })),
     ),
     counter('slipway_router_unrouted_total', 'Requests that met no route.', [{ labels: {}, value: traffic.unrouted }]),
+    counter(
+      'slipway_router_rejected_total',
+      'Requests that were refused for what they are, by reason.',
+      Object.entries(traffic.rejected).map(([reason, value]) => ({ labels: { reason }, value })),
+    ),
     gauge('slipway_router_open_connections', 'Connections of clients.', [
       { labels: {}, value: traffic.openConnections },
     ]),

@@ -103,6 +103,7 @@ const stats = shape<RouterStats>({
     }),
   ),
   unrouted: count,
+  rejected: map(count),
   openConnections: count,
 });
 

@@ -27,6 +27,8 @@ export interface RouterStats {
   readonly services: Readonly<Record<string, ServiceTraffic>>;
   /** Requests that met no route. */
   readonly unrouted: number;
+  /** Requests that were refused for what they are, by reason. */
+  readonly rejected: Readonly<Record<string, number>>;
   readonly openConnections: number;
 }
 

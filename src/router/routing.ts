@@ -2,9 +2,9 @@
 import type { RouterStats, RouteTable } from '../router-link/protocol.ts';
 import { emptyTable } from '../router-link/table-file.ts';
 import { Balancer } from './balancer.ts';
-import { defaultLimits, type Forwarder } from './forward/forwarder.ts';
-import { HttpForwarder } from './forward/http-forwarder.ts';
 import type { Log } from './log.ts';
+import { defaultLimits, type Forwarder } from './plane/forwarder.ts';
+import { Plane } from './plane/plane.ts';
 import { Routes } from './routes.ts';
 import { Traffic } from './traffic.ts';
 
@@ -21,7 +21,7 @@ export class Routing {
       left: upstream => this.forwarder.left(upstream),
       vacated,
     });
-    this.forwarder = new HttpForwarder({
+    this.forwarder = new Plane({
       routes: () => this.#routes,
       balancer: this.balancer,
       traffic: this.#traffic,

@@ -8,7 +8,7 @@ import { SlipwayError } from '../domain/errors.ts';
 import { spawnHolder } from '../router-link/holder.ts';
 import { resolveListenAddress } from '../router-link/listen.ts';
 import { readRecord } from '../router-link/record.ts';
-import type { Forwarder, Listener } from './forward/forwarder.ts';
+import type { Forwarder, Listener } from './plane/forwarder.ts';
 
 /** A host under load may take its time over starting a process. */
 const patience: Milliseconds = 10_000;

@@ -14,6 +14,7 @@ export class Traffic {
   /** Services stay after they left the table: counters must not go back. */
   readonly #services = new Map<string, Counters>();
   #unrouted = 0;
+  readonly #rejected: Record<string, number> = {};
 
   begun(service: string): void {
     this.#of(service).inFlight += 1;
@@ -43,6 +44,11 @@ export class Traffic {
     this.#unrouted += 1;
   }
 
+  /** A request that was refused for what it is; the reason is one of a fixed set. */
+  rejected(reason: string): void {
+    this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
+  }
+
   stats(openConnections: number): RouterStats {
     const services: Record<string, ServiceTraffic> = {};
     for (const [name, { responses, latency, latencySum, retries, inFlight }] of this.#services) {
@@ -53,7 +59,7 @@ export class Traffic {
       });
       services[name] = { responses: { ...responses }, latency: cumulative, latencySum, retries, inFlight };
     }
-    return { services, unrouted: this.#unrouted, openConnections };
+    return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections };
   }
 
   #of(service: string): Counters {

@@ -22,8 +22,8 @@ import { loadTable, removeTable, saveTable } from '../router-link/table-file.ts'
 import type { WorkerArguments } from '../router-link/worker-arguments.ts';
 import { ControlServer, type Peer } from './control-server.ts';
 import { Drains } from './drains.ts';
-import type { Listener } from './forward/forwarder.ts';
 import type { Log } from './log.ts';
+import type { Listener } from './plane/forwarder.ts';
 import { Routing } from './routing.ts';
 import { succeed } from './succession.ts';
 import { SuccessorLink } from './successor-link.ts';

@@ -4,9 +4,9 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { Balancer } from '../../src/router/balancer.ts';
-import { defaultLimits, type Forwarder, type ForwardLimits } from '../../src/router/forward/forwarder.ts';
-import { HttpForwarder } from '../../src/router/forward/http-forwarder.ts';
 import type { LogFields } from '../../src/router/log.ts';
+import { defaultLimits, type Forwarder, type ForwardLimits } from '../../src/router/plane/forwarder.ts';
+import { Plane, type PlaneOptions } from '../../src/router/plane/plane.ts';
 import { Routes } from '../../src/router/routes.ts';
 import { Traffic } from '../../src/router/traffic.ts';
 import type { RoutedService, RouterStats } from '../../src/router-link/protocol.ts';
@@ -20,27 +20,31 @@ export class TestForwarder {
   port = 0;
   #routes = new Routes([]);
 
-  private constructor(limits: Partial<ForwardLimits>) {
+  private constructor(limits: Partial<ForwardLimits>, options: PlaneOptions) {
     const write = (fields: LogFields) => void this.logged.push(fields);
     this.balancer = new Balancer(() => performance.now(), {
       left: upstream => this.forwarder.left(upstream),
       vacated: () => {},
     });
-    this.forwarder = new HttpForwarder({
-      routes: () => this.#routes,
-      balancer: this.balancer,
-      traffic: this.#traffic,
-      log: { info: write, warn: write, error: write },
-      limits: { ...defaultLimits, ...limits },
-    });
+    this.forwarder = new Plane(
+      {
+        routes: () => this.#routes,
+        balancer: this.balancer,
+        traffic: this.#traffic,
+        log: { info: write, warn: write, error: write },
+        limits: { ...defaultLimits, ...limits },
+      },
+      options,
+    );
   }
 
   static async create(
     t: TestContext,
     services: readonly RoutedService[],
     limits: Partial<ForwardLimits> = {},
+    options: PlaneOptions = {},
   ): Promise<TestForwarder> {
-    const router = new TestForwarder(limits);
+    const router = new TestForwarder(limits, options);
     router.apply(services);
     const listener = await router.forwarder.listen('127.0.0.1:0', { host: '127.0.0.1', port: 0 });
     router.port = portOf(listener.bound);

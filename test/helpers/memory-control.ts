@@ -71,6 +71,11 @@ export class MemoryControl implements Control {
     this.#show(name, { instances: changed });
   }
 
+  /** The same of a whole service. */
+  setService(name: string, change: Partial<ServiceStatus>): void {
+    this.#show(name, change);
+  }
+
   emit(event: Omit<AuditEvent, 'at'>): void {
     const whole = { at: 1_700_000_000_000 + this.#events.length, ...event };
     this.#events.push(whole);

@@ -66,7 +66,7 @@ function setUp(instances: Readonly<Record<string, number>>, stats: RouterStats |
 test('every family has help, a type, and a name that keeps to the conventions', async () => {
   const { scrape, counters } = setUp(
     { greeter: 2 },
-    { services: { greeter: traffic }, unrouted: 3, openConnections: 4 },
+    { services: { greeter: traffic }, unrouted: 3, rejected: { 'host-missing': 2 }, openConnections: 4 },
   );
   counters.restarted('greeter', 'exit');
   counters.probed('greeter', 'liveness', false);
@@ -113,7 +113,10 @@ test('instances are told by state, states without one included', async () => {
 });
 
 test('the histogram is cumulative, ends in +Inf, and agrees with its count', async () => {
-  const { scrape } = setUp({ greeter: 1 }, { services: { greeter: traffic }, unrouted: 0, openConnections: 0 });
+  const { scrape } = setUp(
+    { greeter: 1 },
+    { services: { greeter: traffic }, unrouted: 0, rejected: {}, openConnections: 0 },
+  );
   const name = 'slipway_router_request_duration_seconds';
   const { samples } = (await scrape()).get(name) ?? assert.fail();
   const buckets = [...samples].filter(([key]) => key.startsWith(`${name}_bucket`)).map(([, value]) => value);
@@ -147,6 +150,7 @@ test('a service that is gone disappears, and comes back at zero', async () => {
     {
       services: { greeter: traffic, ledger: traffic, forgotten: traffic },
       unrouted: 0,
+      rejected: {},
       openConnections: 0,
     },
   );

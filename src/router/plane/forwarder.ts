@@ -2,6 +2,7 @@
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { ListenAddress } from '../../router-link/listen.ts';
 import type { Balancer, Upstream } from '../balancer.ts';
+import type { TrailerLimits } from '../http1/trailers.ts';
 import type { Log } from '../log.ts';
 import type { Routes } from '../routes.ts';
 import type { Traffic } from '../traffic.ts';
@@ -43,27 +44,29 @@ export interface DataPlane {
   readonly limits: ForwardLimits;
 }
 
-export interface ForwardLimits {
+/** `maxHead`, `maxFields` and `maxTrailers` are for requests and responses, `maxTarget` is for requests. */
+export interface ForwardLimits extends TrailerLimits {
   readonly connectTimeout: Milliseconds;
   /** No further instance is tried after this. */
   readonly retryWindow: Milliseconds;
   /** Without a byte in either direction while the response's head is waited for. */
   readonly headTimeout: Milliseconds;
-  /** Without a byte in either direction after that; upgraded connections are not subject to it. */
+  /** Without a byte in either direction after that; upgraded connections are subject to it once one side has ended. */
   readonly idleTimeout: Milliseconds;
-  /**
-   * How long an unused connection to an instance is kept. Short, since the instance may close it at the moment of its
-   * reuse, and a request that is not safe to repeat fails by that.
-   */
+  /** How long an unused connection to an instance is kept, where the instance doesn't say how long it keeps it. */
   readonly poolIdle: Milliseconds;
+  /** Unused connections that are kept to one instance. */
+  readonly poolSize: number;
   /** A client's connection between two requests. */
   readonly keepAlive: Milliseconds;
   /** A client must have sent a request's head within this. */
   readonly clientHeadTimeout: Milliseconds;
   /** How long the rest of a request's body is read and dropped after the response went out. */
   readonly discardTimeout: Milliseconds;
-  /** Bytes, of requests and of responses. */
-  readonly maxHead: number;
+  /** How long a client that was told that its connection ends has to end it too. */
+  readonly lingerTimeout: Milliseconds;
+  /** Bytes of a request's body. */
+  readonly maxBody: number;
 }
 
 export const defaultLimits: ForwardLimits = {
@@ -71,9 +74,15 @@ export const defaultLimits: ForwardLimits = {
   retryWindow: 5_000,
   headTimeout: 60_000,
   idleTimeout: 300_000,
-  poolIdle: 1_000,
+  poolIdle: 4_000,
+  poolSize: 512,
   keepAlive: 75_000,
   clientHeadTimeout: 20_000,
   discardTimeout: 5_000,
+  lingerTimeout: 1_000,
   maxHead: 16 * 1024,
+  maxTarget: 8 * 1024,
+  maxFields: 100,
+  maxTrailers: 8 * 1024,
+  maxBody: Number.POSITIVE_INFINITY,
 };

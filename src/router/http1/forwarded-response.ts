@@ -1,0 +1,54 @@
+/** The head of a response as a client gets it. */
+import { kept } from './head.ts';
+import type { ResponseHead } from './response-head.ts';
+
+export interface ResponseFacts {
+  readonly requestId: string;
+  /** For the one who reads it: whether the connection goes on after it, where that isn't what its version implies. */
+  readonly connection: 'close' | 'keep-alive' | undefined;
+  /** Whether the body goes on in chunks. */
+  readonly chunked: boolean;
+  /** For a response that has none (RFC 9110, section 6.6.1). */
+  readonly date: string;
+}
+
+export function forwardedResponse(bytes: Buffer, head: ResponseHead, facts: ResponseFacts): string {
+  const { framing, status } = head;
+  let text = startAndFields(bytes, head, !facts.chunked, status === 204 || status === 101);
+  if (facts.chunked) text += 'Transfer-Encoding: chunked\r\n';
+  else if (framing.length >= 0 && !framing.plainLength && status !== 204) {
+    text += `Content-Length: ${framing.length}\r\n`;
+  }
+  if (status === 101) text += `Connection: Upgrade\r\n${head.upgrade && `Upgrade: ${head.upgrade}\r\n`}`;
+  else if (facts.connection) text += `Connection: ${facts.connection}\r\n`;
+  if (!head.hasDate) text += `Date: ${facts.date}\r\n`;
+  return `${text}X-Request-Id: ${facts.requestId}\r\n\r\n`;
+}
+
+/** A response before the last one, such as 100 or 103. */
+export function forwardedInformation(bytes: Buffer, head: ResponseHead): string {
+  return `${startAndFields(bytes, head, true, true)}\r\n`;
+}
+
+/** Trailers can come with chunks only; and some responses must not say a length (RFC 9110, section 8.6). */
+function startAndFields(bytes: Buffer, head: ResponseHead, withoutTrailer: boolean, withoutLength: boolean): string {
+  const also: number[] = [];
+  if (withoutTrailer) also.push(...head.trailerFields);
+  if (withoutLength && head.lengthStart >= 0) also.push(head.lengthStart, head.lengthEnd);
+  const dropped = also.length === 0 ? head.dropped : inOrder(head.dropped, also);
+  const last = head.end - 2;
+  if (head.plainStart) return kept(bytes, dropped, head.start, last);
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${kept(bytes, dropped, head.fieldsStart, last)}`;
+}
+
+/** Ranges of two lists in one, in order. A range that is in both stays once. */
+function inOrder(one: readonly number[], other: readonly number[]): number[] {
+  const ranges = new Map<number, number>();
+  for (const list of [one, other]) {
+    for (let index = 0; index < list.length; index += 2) {
+      const start = list[index] as number;
+      ranges.set(start, Math.max(ranges.get(start) ?? 0, list[index + 1] as number));
+    }
+  }
+  return [...ranges].sort(([a], [b]) => a - b).flat();
+}

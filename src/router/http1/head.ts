@@ -1,0 +1,189 @@
+/**
+ * The head of a message: read where it lies, by one strict scan (RFC 9112, sections 2 to 5).
+ *
+ * - A scan looks at nothing but the octets of the head, left to right, so its outcome doesn't depend on how they came.
+ * - Nothing is copied: what was found is offsets into the octets, valid as long as these stay where they are.
+ * - Lines end in CR LF only; names are tokens; values have no control characters; there is no folding.
+ * - `dropped` are ranges, in order and without overlap, that are not to be passed on.
+ */
+import { type Field, fieldNamed } from './field-names.ts';
+import { isText, isToken, octet } from './octets.ts';
+import type { Rejection } from './rejection.ts';
+
+export interface HeadLimits {
+  /** Bytes of a whole head, from the start line to the empty line. */
+  readonly maxHead: number;
+  readonly maxTarget: number;
+  readonly maxFields: number;
+}
+
+/** `more`: the head is not complete. */
+export type Scan = Rejection | 'more' | 'done';
+
+export abstract class Head {
+  readonly limits: HeadLimits;
+  /** Of the start line. */
+  start = 0;
+  /** Where the first field begins. */
+  fieldsStart = 0;
+  /** Behind the empty line. */
+  end = 0;
+  /** Starts and ends in turn. */
+  readonly dropped: number[] = [];
+  /** In lower case: names that Connection tells to drop. */
+  protected nominated: ReadonlySet<string> | undefined;
+
+  constructor(limits: HeadLimits) {
+    this.limits = limits;
+  }
+
+  /** Forgets what was found, and reads the head that begins at `start`; octets from `limit` on have not come. */
+  scan(bytes: Uint8Array, start: number, limit: number): Scan {
+    this.start = start;
+    this.dropped.length = 0;
+    this.nominated = undefined;
+    this.reset();
+    const last = Math.min(limit, start + this.limits.maxHead);
+    const outcome = this.#scan(bytes, last);
+    if (outcome !== 'more' || limit < start + this.limits.maxHead) return outcome;
+    return this.fieldsStart < 0 ? this.startTooLong() : 'head-too-large';
+  }
+
+  protected abstract reset(): void;
+
+  /**
+   * Reads the start line at `at`, and says where the next line begins.
+   * @returns -1 where the line is not complete
+   */
+  protected abstract startLine(bytes: Uint8Array, at: number, limit: number): number | Rejection;
+
+  protected abstract startTooLong(): Rejection;
+
+  /** A field, from the start of its name to behind its line's end; the value without the whitespace around it. */
+  protected abstract field(
+    bytes: Uint8Array,
+    is: Field,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    lineEnd: number,
+  ): Rejection | undefined;
+
+  /** What can be judged only by the whole. */
+  protected abstract complete(bytes: Uint8Array): Rejection | undefined;
+
+  /** Whether whitespace before a colon is to be removed instead of refused. */
+  protected removesSpace(): boolean {
+    return false;
+  }
+
+  #scan(bytes: Uint8Array, limit: number): Scan {
+    this.fieldsStart = -1;
+    const next = this.startLine(bytes, this.start, limit);
+    if (typeof next !== 'number') return next;
+    if (next < 0) return 'more';
+    this.fieldsStart = next;
+    let at = next;
+    for (let count = 0; ; count++) {
+      const nameStart = at;
+      while (at < limit && isToken[bytes[at] as number] === 1) at++;
+      if (at === limit) return 'more';
+      const nameEnd = at;
+      let code = bytes[at] as number;
+      if (code !== octet.colon) {
+        if (code === octet.cr && at === nameStart) return this.#emptyLine(bytes, at, limit);
+        if (code === octet.lf || code === octet.cr) return code === octet.lf ? 'line-ending' : 'field-name-invalid';
+        if (code !== octet.space && code !== octet.htab) return 'field-name-invalid';
+        if (at === nameStart) return 'field-folded';
+        if (!this.removesSpace()) return 'field-name-space';
+        while (at < limit && (bytes[at] === octet.space || bytes[at] === octet.htab)) at++;
+        if (at === limit) return 'more';
+        if (bytes[at] !== octet.colon) return 'field-name-invalid';
+      } else if (at === nameStart) return 'field-name-invalid';
+      const colon = at;
+      if (count === this.limits.maxFields) return 'too-many-fields';
+      at++;
+      while (at < limit && (bytes[at] === octet.space || bytes[at] === octet.htab)) at++;
+      const valueStart = at;
+      while (at < limit && isText[bytes[at] as number] === 1) at++;
+      if (at === limit) return 'more';
+      code = bytes[at] as number;
+      if (code !== octet.cr) return code === octet.lf ? 'line-ending' : 'field-value-invalid';
+      let valueEnd = at;
+      at++;
+      if (at === limit) return 'more';
+      if (bytes[at] !== octet.lf) return 'line-ending';
+      at++;
+      while (valueEnd > valueStart && (bytes[valueEnd - 1] === octet.space || bytes[valueEnd - 1] === octet.htab)) {
+        valueEnd--;
+      }
+      const before = this.dropped.length;
+      const is = fieldNamed(bytes, nameStart, nameEnd);
+      const rejection = this.field(bytes, is, nameStart, nameEnd, valueStart, valueEnd, at);
+      if (rejection) return rejection;
+      if (colon > nameEnd && this.dropped.length === before) this.dropped.push(nameEnd, colon);
+    }
+  }
+
+  #emptyLine(bytes: Uint8Array, at: number, limit: number): Scan {
+    if (at + 1 === limit) return 'more';
+    if (bytes[at + 1] !== octet.lf) return 'line-ending';
+    this.end = at + 2;
+    const rejection = this.complete(bytes);
+    if (rejection) return rejection;
+    if (this.nominated) this.#dropNominated(bytes, this.nominated);
+    return 'done';
+  }
+
+  /** Goes over the fields once more; they are known to be valid. */
+  #dropNominated(bytes: Uint8Array, nominated: ReadonlySet<string>): void {
+    const before = this.dropped.splice(0);
+    let next = 0;
+    for (let at = this.fieldsStart; at < this.end - 2; ) {
+      let nameEnd = at;
+      while (isToken[bytes[nameEnd] as number] === 1) nameEnd++;
+      const lineEnd = bytes.indexOf(octet.lf, nameEnd) + 1;
+      if (nominated.has(latin1(bytes, at, nameEnd).toLowerCase())) {
+        this.dropped.push(at, lineEnd);
+        if ((before[next] as number) < lineEnd) next += 2;
+      } else if ((before[next] as number) < lineEnd) {
+        this.dropped.push(before[next] as number, before[next + 1] as number);
+        next += 2;
+      }
+      at = lineEnd;
+    }
+  }
+}
+
+/** What is between `from` and `to`, but for the dropped ranges. */
+export function kept(bytes: Uint8Array, dropped: readonly number[], from: number, to: number): string {
+  let text = '';
+  let at = from;
+  for (let index = 0; index < dropped.length; index += 2) {
+    const start = dropped[index] as number;
+    if (start > at) text += latin1(bytes, at, start);
+    at = Math.max(at, dropped[index + 1] as number);
+  }
+  return at < to ? text + latin1(bytes, at, to) : text;
+}
+
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return (bytes as Buffer).toString('latin1', start, end);
+}
+
+/** Whether the octets are these, which are in lower case, without regard to case. */
+export function isWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
+  return end - start === word.length && latin1(bytes, start, end).toLowerCase() === word;
+}
+
+/** `Name: value`, with nothing else around the value that someone might read in another way. */
+export function isCanonical(
+  bytes: Uint8Array,
+  nameEnd: number,
+  valueStart: number,
+  valueEnd: number,
+  lineEnd: number,
+): boolean {
+  return valueStart === nameEnd + 2 && bytes[nameEnd + 1] === octet.space && valueEnd === lineEnd - 2;
+}

@@ -1,0 +1,252 @@
+/** The head of a request: what it asks for, how its body is framed, and what of it is not passed on. */
+import { ConnectionOptions } from './connection-options.ts';
+import { type Field, field } from './field-names.ts';
+import { Framing } from './framing.ts';
+import { Head, isCanonical, isWord, latin1 } from './head.ts';
+import { isAddress, isDigit, isHostName, isTarget, isToken, octet } from './octets.ts';
+import type { Rejection } from './rejection.ts';
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'].map(name => Buffer.from(name));
+const methodNames = methods.map(String);
+const longestHost = 262;
+const longestRequestId = 128;
+const absolute = /^https?:\/\/([^/?]*)(.*)$/i;
+
+export class RequestHead extends Head {
+  method = '';
+  /** In origin form or `*`: path and query. */
+  path = '';
+  /** The authority that it is for, as it came: of an absolute target, else of Host. */
+  host = '';
+  /** 0 or 1, of HTTP/1.x. */
+  minor = 1;
+  readonly framing = new Framing();
+  readonly options = new ConnectionOptions();
+  expectsContinue = false;
+  /** Accepts trailers, and says so to this hop. */
+  acceptsTrailers = false;
+  /** What the client would like to switch to; only where Connection says so too. */
+  upgrade = '';
+  /** -1 for none, -2 for one that isn't a number. */
+  maxForwards = -1;
+  /** That came, if it is one that can be believed. */
+  requestId = '';
+  /** Whether the start line can be passed on as it is. */
+  plainStart = true;
+  /** Where the start line begins; empty lines before it are skipped (RFC 9112, section 2.2). */
+  lineStart = 0;
+  #hostStart = -1;
+  #hostEnd = -1;
+  #hostCanonical = false;
+  #authority: string | undefined;
+  #requestIds = 0;
+
+  /** Whether Host has to be written anew. */
+  get rewritesHost(): boolean {
+    return !this.#hostCanonical;
+  }
+
+  protected override reset(): void {
+    this.framing.reset();
+    this.options.reset();
+    this.expectsContinue = false;
+    this.acceptsTrailers = false;
+    this.upgrade = '';
+    this.maxForwards = -1;
+    this.requestId = '';
+    this.#requestIds = 0;
+    this.#hostStart = -1;
+    this.#hostCanonical = false;
+    this.#authority = undefined;
+  }
+
+  protected override startTooLong(): Rejection {
+    return 'target-too-long';
+  }
+
+  protected override startLine(bytes: Uint8Array, from: number, limit: number): number | Rejection {
+    let at = from;
+    while (at < limit && bytes[at] === octet.cr) {
+      if (at + 1 === limit) return -1;
+      if (bytes[at + 1] !== octet.lf) return 'line-ending';
+      at += 2;
+    }
+    this.lineStart = at;
+    while (at < limit && isToken[bytes[at] as number] === 1) at++;
+    if (at === limit) return -1;
+    if (bytes[at] !== octet.space || at === this.lineStart) return 'method-invalid';
+    const methodEnd = at++;
+    const targetStart = at;
+    while (at < limit && isTarget[bytes[at] as number] === 1) at++;
+    if (at - targetStart > this.limits.maxTarget) return 'target-too-long';
+    if (at === limit) return -1;
+    if (bytes[at] !== octet.space || at === targetStart) return 'target-invalid';
+    const targetEnd = at++;
+    const version = this.#version(bytes, at, limit);
+    if (version !== undefined) return version;
+    this.method = methodAt(bytes, this.lineStart, methodEnd);
+    return this.#target(bytes, targetStart, targetEnd) ?? at + 10;
+  }
+
+  #version(bytes: Uint8Array, at: number, limit: number): -1 | Rejection | undefined {
+    const expected = 'HTTP/1.';
+    for (let index = 0; index < 10; index++) {
+      if (at + index === limit) return -1;
+      const code = bytes[at + index] as number;
+      const fits =
+        index < 5
+          ? code === expected.charCodeAt(index)
+          : index === 6
+            ? code === 46
+            : index === 5 || index === 7
+              ? isDigit[code] === 1
+              : code === (index === 8 ? octet.cr : octet.lf);
+      if (!fits) return index < 8 ? 'version-invalid' : 'line-ending';
+    }
+    if (bytes[at + 5] !== 49) return 'version-unsupported';
+    this.minor = bytes[at + 7] === 48 ? 0 : 1;
+    this.plainStart = bytes[at + 7] === 49;
+    return undefined;
+  }
+
+  /** RFC 9112, section 3.2. */
+  #target(bytes: Uint8Array, start: number, end: number): Rejection | undefined {
+    if (this.method === 'CONNECT') return 'method-unsupported';
+    const target = latin1(bytes, start, end);
+    this.path = target;
+    if (bytes[start] === 47 /* / */) return undefined;
+    if (target === '*') return this.method === 'OPTIONS' ? undefined : 'target-invalid';
+    const parts = absolute.exec(target);
+    if (!parts) return 'target-invalid';
+    const [, authority = '', rest = ''] = parts;
+    if (authority === '') return 'host-invalid';
+    this.#authority = authority;
+    this.path = rest.startsWith('/') ? rest : rest === '' && this.method === 'OPTIONS' ? '*' : `/${rest}`;
+    this.plainStart = false;
+    return undefined;
+  }
+
+  protected override field(
+    bytes: Uint8Array,
+    is: Field,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    lineEnd: number,
+  ): Rejection | undefined {
+    switch (is) {
+      case field.other:
+      case field.date:
+      case field.trailer:
+      case field.contentType:
+        return undefined;
+      case field.host:
+        if (this.#hostStart >= 0) return 'host-repeated';
+        this.#hostStart = valueStart;
+        this.#hostEnd = valueEnd;
+        this.#hostCanonical = isCanonical(bytes, nameEnd, valueStart, valueEnd, lineEnd);
+        if (!this.#hostCanonical || this.#authority !== undefined) break;
+        return undefined;
+      case field.contentLength: {
+        const canonical = isCanonical(bytes, nameEnd, valueStart, valueEnd, lineEnd);
+        const rejection = this.framing.readLength(bytes, valueStart, valueEnd, canonical);
+        if (rejection || this.framing.plainLength) return rejection;
+        break;
+      }
+      case field.transferEncoding: {
+        const rejection = this.framing.readCoding(bytes, valueStart, valueEnd);
+        if (rejection) return rejection;
+        break;
+      }
+      case field.connection:
+        this.options.read(bytes, valueStart, valueEnd);
+        break;
+      case field.upgrade:
+        this.upgrade += (this.upgrade && ', ') + latin1(bytes, valueStart, valueEnd);
+        break;
+      case field.te:
+        if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(latin1(bytes, valueStart, valueEnd))) this.acceptsTrailers = true;
+        break;
+      case field.expect:
+        if (isWord(bytes, valueStart, valueEnd, '100-continue')) this.expectsContinue = true;
+        // HTTP/1.0 doesn't know it (RFC 9110, section 10.1.1).
+        if (this.minor === 1) return undefined;
+        break;
+      case field.maxForwards: {
+        const value = latin1(bytes, valueStart, valueEnd);
+        this.maxForwards = this.maxForwards === -1 && /^\d{1,9}$/.test(value) ? Number(value) : -2;
+        // It is for these two methods only (RFC 9110, section 7.6.2).
+        if (this.method !== 'OPTIONS' && this.method !== 'TRACE') return undefined;
+        break;
+      }
+      case field.requestId:
+        this.#requestIds++;
+        if (valueEnd - valueStart <= longestRequestId) this.requestId = latin1(bytes, valueStart, valueEnd);
+        break;
+      case field.hop:
+      case field.keepAlive:
+      case field.origin:
+        break;
+      default:
+        is satisfies never;
+    }
+    this.dropped.push(nameStart, lineEnd);
+    return undefined;
+  }
+
+  protected override complete(bytes: Uint8Array): Rejection | undefined {
+    if (this.#hostStart < 0 && this.minor === 1) return 'host-missing';
+    if (!this.#validHost(bytes)) return 'host-invalid';
+    const { options, framing } = this;
+    this.nominated = options.nominated;
+    // An upgrade is ignored in HTTP/1.0, and where Connection doesn't name it (RFC 9110, section 7.8).
+    if (!options.upgrade || this.minor === 0) this.upgrade = '';
+    if (!options.te) this.acceptsTrailers = false;
+    if (this.minor === 0) this.expectsContinue = false;
+    if (this.#requestIds !== 1 || !/^[\w.:+/=@-]+$/.test(this.requestId)) this.requestId = '';
+    return framing.judge(this.minor);
+  }
+
+  #validHost(bytes: Uint8Array): boolean {
+    if (this.#hostStart < 0) {
+      this.host = this.#authority ?? '';
+      this.#hostCanonical = false;
+    } else {
+      if (!isAuthority(bytes, this.#hostStart, this.#hostEnd)) return false;
+      this.host = this.#authority ?? latin1(bytes, this.#hostStart, this.#hostEnd);
+    }
+    if (this.#authority === undefined) return true;
+    this.#hostCanonical = false;
+    const text = Buffer.from(this.#authority, 'latin1');
+    return isAuthority(text, 0, text.length);
+  }
+}
+
+/** An authority without user information: a name or address, and perhaps a port. It may be empty. */
+function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > longestHost) return false;
+  let at = start;
+  if (bytes[at] === 91 /* [ */ && at < end) {
+    at++;
+    while (at < end && isAddress[bytes[at] as number] === 1) at++;
+    if (at === end || bytes[at] !== 93 /* ] */ || at === start + 1) return false;
+    at++;
+  } else while (at < end && isHostName[bytes[at] as number] === 1) at++;
+  if (at === end) return true;
+  if (bytes[at] !== octet.colon || end - at > 6) return false;
+  at++;
+  while (at < end && isDigit[bytes[at] as number] === 1) at++;
+  return at === end;
+}
+
+function methodAt(bytes: Uint8Array, start: number, end: number): string {
+  for (let index = 0; index < methods.length; index++) {
+    const method = methods[index] as Buffer;
+    if (method.length !== end - start || method[0] !== bytes[start]) continue;
+    let at = 1;
+    while (at < method.length && method[at] === bytes[start + at]) at++;
+    if (at === method.length) return methodNames[index] as string;
+  }
+  return latin1(bytes, start, end);
+}

@@ -1,0 +1,60 @@
+/** Connections to instances that wait for their next request; the one used last is used next. */
+import type { Milliseconds } from '../../domain/clock.ts';
+import type { Upstream } from '../balancer.ts';
+import type { ForwardLimits } from './forwarder.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
+
+export class Pools {
+  readonly #limits: ForwardLimits;
+  readonly #idle = new Map<Upstream, UpstreamConnection[]>();
+
+  constructor(limits: ForwardLimits) {
+    this.#limits = limits;
+  }
+
+  get isEmpty(): boolean {
+    return this.#idle.size === 0;
+  }
+
+  /** One that waits, or a new one that is being connected. */
+  take(upstream: Upstream): UpstreamConnection {
+    const idle = this.#idle.get(upstream);
+    for (let connection = idle?.pop(); connection; connection = idle?.pop()) {
+      if (connection.isOpen) return connection;
+    }
+    return new UpstreamConnection(upstream, this.#limits, connection => this.#forget(connection));
+  }
+
+  release(connection: UpstreamConnection, now: Milliseconds): void {
+    connection.letGo();
+    const { upstream } = connection;
+    const idle = this.#idle.get(upstream) ?? [];
+    if (upstream.leaving || idle.length >= this.#limits.poolSize) {
+      connection.destroy();
+      return;
+    }
+    if (idle.length === 0) this.#idle.set(upstream, idle);
+    connection.idleUntil = now + connection.idle;
+    idle.push(connection);
+  }
+
+  /** Closes those that wait. */
+  flush(upstream: Upstream): void {
+    const idle = this.#idle.get(upstream);
+    this.#idle.delete(upstream);
+    for (const connection of idle ?? []) connection.destroy();
+  }
+
+  closeIdle(now: Milliseconds): void {
+    for (const [upstream, idle] of this.#idle) {
+      for (const connection of idle) if (connection.idleUntil < now) connection.destroy();
+      if (idle.length === 0) this.#idle.delete(upstream);
+    }
+  }
+
+  #forget(connection: UpstreamConnection): void {
+    const idle = this.#idle.get(connection.upstream);
+    const index = idle?.indexOf(connection) ?? -1;
+    if (index >= 0) idle?.splice(index, 1);
+  }
+}
