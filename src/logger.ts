@@ -38,6 +38,12 @@ export async function createLogger({ pretty, level, fd = 2 }: LoggerOptions): Pr
   const { default: prettyStream } = await import('pino-pretty');
   return pino(
     options,
-    prettyStream({ destination, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
+    prettyStream({
+      destination,
+      sync: true,
+      ignore: 'pid,hostname',
+      translateTime: 'SYS:HH:MM:ss.l',
+      singleLine: true,
+    }),
   );
 }

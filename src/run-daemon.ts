@@ -38,8 +38,9 @@ export async function runDaemon({ home, version, config, foreground }: DaemonRun
       throw error;
     }
   }
-  if (foreground) void announce(daemon);
+  if (foreground) void announce(daemon, home);
   await daemon.ended;
+  if (foreground && process.exitCode !== 1) process.stdout.write('everything is stopped\n');
 }
 
 async function requireValid(config: string): Promise<void> {
@@ -72,7 +73,7 @@ function onSignals(daemon: Daemon, foreground: boolean, log: Log): void {
   });
 }
 
-async function announce({ control }: Daemon): Promise<void> {
+async function announce({ control }: Daemon, home: string): Promise<void> {
   await control.settled(undefined, AbortSignal.timeout(announceAfter)).catch(() => {});
   const services = await control.services();
   const { urlsOf } = await import('./cli/urls.ts');
@@ -81,7 +82,14 @@ async function announce({ control }: Daemon): Promise<void> {
   const lines = services.map(service => {
     return `  ${service.name.padEnd(width)}  ${countOf(service)}  ${urlsOf([service], host).join('  ')}`;
   });
-  process.stdout.write(['slipway is up; Ctrl-C stops everything', ...lines, ''].join('\n'));
+  process.stdout.write(
+    [
+      'slipway is up; Ctrl-C stops everything',
+      ...lines,
+      `  in another terminal: slipway --home ${home} status`,
+      '',
+    ].join('\n'),
+  );
 }
 
 function countOf({ ready, wanted, state }: ServiceStatus): string {

@@ -109,7 +109,8 @@ export class Client {
     const why = code === undefined ? undefined : reasons[code];
     if (why === undefined) return error;
     const message = `cannot reach the daemon at ${this.#options.socketPath}: ${why}`;
-    return new SlipwayError('SLIP_DAEMON_UNREACHABLE', message, { cause: error });
+    const details = ['If one runs with another home, name that by --home or SLIPWAY_HOME.'];
+    return new SlipwayError('SLIP_DAEMON_UNREACHABLE', message, { details, cause: error });
   }
 }
 
@@ -117,7 +118,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no socket',
   ENOTDIR: 'there is no socket',
   ECONNREFUSED: 'the socket is there, but nobody listens',
-  EACCES: 'permission denied; you need write access to the socket',
+  EACCES: 'permission denied; run this as its owner, or as one of the group that may write to the socket',
   ECONNRESET: 'it closed the connection',
   EPIPE: 'it closed the connection',
 };

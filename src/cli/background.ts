@@ -19,12 +19,16 @@ import { urlsOf } from './urls.ts';
  */
 export async function upInBackground(cli: Cli, config: string, timeout: number): Promise<void> {
   const { client, colors } = cli;
-  if (!(await isRunning(cli))) {
+  const start = !(await isRunning(cli));
+  if (start) {
     // Before a daemon is started for nothing. A running one has its own environment to look into.
     await cli.local.validate(config);
     await startDaemon(cli);
   }
-  const applied = await client.call('POST /v1/config', { body: { path: config } });
+  const applied = await client.call('POST /v1/config', { body: { path: config } }).catch(async error => {
+    if (start) await stopIfIdle(cli);
+    throw error;
+  });
   cli.note(changesText(applied, colors));
   const services = await settleAll(cli, timeout);
   const host = await client.call('GET /v1/host', {});
@@ -36,6 +40,16 @@ export async function upInBackground(cli: Cli, config: string, timeout: number):
     { services },
   );
   for (const service of services) if (service.desired === 'up') requireReady(service);
+}
+
+/** A daemon that was started for what was then refused is not left behind, unless it took over services. */
+async function stopIfIdle({ client }: Cli): Promise<void> {
+  try {
+    const { services } = await client.call('GET /v1/services', {});
+    if (services.length === 0) await client.call('POST /v1/down', { body: { hurry: false } });
+  } catch {
+    // The refusal is what the user is told.
+  }
 }
 
 async function isRunning({ client }: Cli): Promise<boolean> {
@@ -53,7 +67,10 @@ const startTimeout = 30_000;
 
 async function startDaemon(cli: Cli): Promise<void> {
   const logFile = join(cli.home, 'logs', 'daemon.log');
-  await mkdir(join(cli.home, 'logs'), { recursive: true, mode: 0o750 });
+  await mkdir(join(cli.home, 'logs'), { recursive: true, mode: 0o750 }).catch(error => {
+    const message = `cannot start the daemon: cannot make the folder ${join(cli.home, 'logs')} (${error.code}); choose another home by --home or SLIPWAY_HOME`;
+    throw new SlipwayError('SLIP_DAEMON_UNREACHABLE', message, { cause: error });
+  });
   const log = await open(logFile, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o640);
   const { size: before } = await log.stat();
   const [executable, ...first] = cli.local.self;

@@ -61,7 +61,7 @@ Exit codes:
   0  done
   1  failed; the reason is on standard error
   2  the command line was not understood
-  3  no daemon runs
+  3  no daemon answers
   4  it did not happen in time; it still may
 
 Environment:

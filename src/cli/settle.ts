@@ -30,7 +30,7 @@ async function wait(
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== 'SLIP_WAIT_TIMEOUT') throw error;
     const { services } = await client.call('GET /v1/services', {});
-    const late = services.filter(({ name, state }) => (query.service ?? name) === name && state !== 'ready');
+    const late = services.filter(service => (query.service ?? service.name) === service.name && !isSettled(service));
     const message = `cannot wait any longer: not settled within ${formatDuration(query.timeout)}`;
     throw new SlipwayError('SLIP_WAIT_TIMEOUT', message, {
       details: late.flatMap(service => [`${service.name} is ${standing(service)}`, ...unreadyInstances(service)]),
@@ -68,8 +68,16 @@ export function instanceName({ name, index }: Target): string {
   return index === undefined ? name : instanceLabel({ service: name, index });
 }
 
-function standing({ state, ready, wanted }: Service): string {
-  return `${state}, ${ready} of ${wanted} ready`;
+/** A service in the middle of a rollout is ready all the while, by the old revision. */
+function isSettled({ state, rollout }: Service): boolean {
+  return state === 'ready' && rollout?.state !== 'rolling' && rollout?.state !== 'reverting';
+}
+
+function standing({ state, ready, wanted, rollout }: Service): string {
+  const now = `${state}, ${ready} of ${wanted} ready`;
+  if (rollout?.state === 'rolling') return `${now}, on the way from revision ${rollout.from} to ${rollout.to}`;
+  if (rollout?.state === 'reverting') return `${now}, on the way back from revision ${rollout.to} to ${rollout.from}`;
+  return now;
 }
 
 /** One line each, with the reason where there is one. */

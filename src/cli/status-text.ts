@@ -60,8 +60,16 @@ function notes(services: readonly Service[], colors: Colors): string[] {
       ? [`${name}: revision ${rollout.to} was not rolled out: ${rollout.reason}`]
       : []),
     ...instances.filter(hasNews).map(instance => `${instanceLabel(instance)}: ${instance.reason}`),
+    ...unenforced(name, instances),
   ]);
   return lines.length === 0 ? [] : ['', ...lines.map(line => colors.yellow(printable(line)))];
+}
+
+/** A limit that doesn't hold is never passed over in silence; why it doesn't is for `describe`. */
+function unenforced(name: string, instances: readonly Instance[]): string[] {
+  const open = instances.flatMap(({ limits }) => limits.filter(({ by }) => by === 'not enforced'));
+  const names = [...new Set(open.map(({ limit }) => limit))];
+  return names.length === 0 ? [] : [`${name}: not enforced: ${names.join(', ')} (see \`slipway describe ${name}\`)`];
 }
 
 function hasNews({ reason, state }: Instance): boolean {

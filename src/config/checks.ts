@@ -5,9 +5,10 @@ import type { Finding } from './issues.ts';
 import { type Path, show } from './problem.ts';
 import { packageParts, routesOf } from './resolve.ts';
 import { formatRoute } from './route.ts';
+import { runtimeNames } from './runtime-names.ts';
 import type { ProjectConfig } from './schema/project.ts';
 import type { ServiceConfig } from './schema/service.ts';
-import { suggest } from './suggest.ts';
+import { didYouMean, suggest } from './suggest.ts';
 
 export type Services = ReadonlyMap<string, ServiceConfig>;
 
@@ -15,6 +16,9 @@ export type Services = ReadonlyMap<string, ServiceConfig>;
 export function* checkService(name: string, service: ServiceConfig): Generator<Finding> {
   const at = (...rest: Path): Path => ['services', name, ...rest];
   yield* checkPackage(service, at);
+  if (service.runtime !== undefined) {
+    yield* checkRuntimeName(service.runtime.split('@')[0] ?? '', at('runtime'));
+  }
   if (service.route && service.routes) {
     yield {
       path: at('routes'),
@@ -101,6 +105,13 @@ function* checkPlaceholders(words: readonly string[], at: At, ...path: Path): Ge
       message: `cannot fill in the port of a service with port: false: remove it from ${show(word)}, or give it a port`,
     };
   }
+}
+
+/** The name of a runtime, in a service or in the list of further places. */
+export function* checkRuntimeName(name: string, path: Path): Generator<Finding> {
+  if (runtimeNames.includes(name)) return;
+  const hint = didYouMean(name, runtimeNames) || `the runtimes are ${runtimeNames.join(', ')}`;
+  yield { path, message: `cannot find the runtime "${name}": ${hint}; for anything else give a command` };
 }
 
 /** Rules between services. `names` are all names in the file, of broken services too. */

@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import type { ProjectSpec } from '../domain/spec.ts';
-import { checkPorts, checkService, checkServices, doubts } from './checks.ts';
+import { checkPorts, checkRuntimeName, checkService, checkServices, doubts } from './checks.ts';
 import { checkCommandWord, type Environment, interpolate } from './interpolate.ts';
 import { describeIssues, type Finding } from './issues.ts';
 import { type ConfigResult, formatPath, type Path, type Problem } from './problem.ts';
@@ -100,6 +100,7 @@ function validate(tree: Tree, file: string): Validation {
   addSome(findings, checkServices(services, Object.keys(named), placeOf));
   if (!parsed.success) return { services, findings };
   addSome(findings, checkPorts(parsed.data, services));
+  for (const name of Object.keys(parsed.data.runtimes)) addSome(findings, checkRuntimeName(name, ['runtimes', name]));
   return { config: parsed.data, services, findings };
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runtimeNames } from '../../src/config/runtime-names.ts';
 import type { Release } from '../../src/domain/revision.ts';
 import { compareVersions, parseVersion } from '../../src/domain/version-range.ts';
 import type { RunRequest } from '../../src/runtimes/contract.ts';
@@ -255,3 +256,10 @@ for (const subject of subjects) {
     });
   });
 }
+
+test('a configuration may name exactly the runtimes that there are', () => {
+  assert.deepEqual(
+    createRuntimeList().map(({ name }) => name),
+    runtimeNames,
+  );
+});

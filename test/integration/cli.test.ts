@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startApi } from '../helpers/api-fixture.ts';
@@ -71,6 +72,30 @@ test('exit codes tell what kind of failure it was', async t => {
   const late = await runCli(['restart', 'greeter', '--timeout', '100ms'], { home });
   assert.deepEqual([late.code, late.stdout], [4, '']);
   assert.match(late.stderr, /not settled within 100ms/);
+});
+
+test('who waits in vain for a rollout is told how far it is', async t => {
+  const { home, control } = await startApi(t, { greeter: 2, ledger: 1 });
+  control.unsettle();
+  control.setService('greeter', { rollout: { from: 1, to: 2, state: 'rolling', startedAt: 1_700_000_000_000 } });
+  control.setService('greeter', { state: 'ready', ready: 2 });
+  const late = await runCli(['start', 'greeter', '--timeout', '100ms'], { home });
+  assert.equal(late.code, 4);
+  assert.match(late.stderr, /greeter is ready, 2 of 2 ready, on the way from revision 1 to 2/);
+  assert.doesNotMatch(late.stderr, /ledger/);
+});
+
+test('a limit that is not enforced is shown', async t => {
+  const { home, control } = await startApi(t, { greeter: 1 });
+  control.set('greeter', 0, { limits: [{ limit: 'memory', by: 'not enforced', why: 'no cgroup' }] });
+  const { stdout } = await runCli(['status'], { home });
+  assert.match(stdout, /^greeter: not enforced: memory \(see `slipway describe greeter`\)$/m);
+});
+
+test('a package that is not there is met with a sentence', async t => {
+  const { home } = await startApi(t);
+  const { stderr } = await runCli(['deploy', 'greeter', './nothing.tgz'], { home });
+  assert.match(stderr, /cannot read the package \.\/nothing\.tgz: there is nothing at this path \(SLIP_PACKAGE/);
 });
 
 test('a slip in a service’s name is met with the name that was meant', async t => {
@@ -300,6 +325,27 @@ test('up -d starts no daemon for a configuration that is not valid', async t => 
     (await readdir(home)).filter(name => name === 'run' || name === 'logs'),
     [],
   );
+});
+
+test('up -d leaves no daemon behind that it started for a configuration which is then refused', async t => {
+  const home = await tempDir(t);
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  await writeFile(join(home, 'slipway.yaml'), `router: { listen: ["127.0.0.1:${port}"] }\nservices: {}\n`);
+  const result = await runCli(['up', '-d'], { home });
+  assert.equal(result.code, 1);
+  assert.match(result.stderr, /SLIP_LISTEN_FAILED/);
+  await eventually('the end of the daemon', async () => (await runCli(['status'], { home })).code === 3);
+});
+
+test('up -d says that the home can’t be made, and what to do about it', async t => {
+  const folder = await tempDir(t);
+  await writeFile(join(folder, 'slipway.yaml'), 'services: {}\n');
+  await writeFile(join(folder, 'file'), '');
+  const result = await runCli(['up', '-d', '--home', join(folder, 'file', 'home')], { home: folder });
+  assert.match(result.stderr, /cannot start the daemon: cannot make the folder .*choose another home by --home/);
 });
 
 test('up -d tells why the daemon that it started did not come up', async t => {

@@ -5,7 +5,7 @@ import { SlipwayError } from '../../domain/errors.ts';
 import type { Revision } from '../api-types.ts';
 import { parseCount, parseDigest, parseName } from '../arguments.ts';
 import type { Cli, Run } from '../cli.ts';
-import { timeoutOption } from '../options.ts';
+import { rolloutTimeoutOption } from '../options.ts';
 import { requireRevision, settle } from '../settle.ts';
 
 interface Options {
@@ -24,7 +24,7 @@ export function deploy(program: Command, run: Run): void {
     .option('--instances <number>', 'scale to this many as well', parseCount)
     .option('--sha256 <digest>', 'refuse a file or download of other bytes than these', parseDigest)
     .option('--wait', 'wait for the rollout; fail if it fails')
-    .addOption(timeoutOption())
+    .addOption(rolloutTimeoutOption())
     .addHelpText('after', '\nWith --json: the Revision.')
     .action(
       run(async (cli: Cli, name: string, from: string, options: Options) => {
@@ -74,7 +74,13 @@ async function openPackage(path: string) {
   try {
     return await open(path, 'r');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = unreadable[(error as NodeJS.ErrnoException).code ?? ''] ?? String(error);
     throw new SlipwayError('SLIP_PACKAGE_UNREADABLE', `cannot read the package ${path}: ${why}`, { cause: error });
   }
 }
+
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is nothing at this path',
+  ENOTDIR: 'there is nothing at this path',
+  EACCES: 'this user may not read it',
+};

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseName, parseRevision } from '../arguments.ts';
 import type { Cli, Run } from '../cli.ts';
-import { timeoutOption } from '../options.ts';
+import { rolloutTimeoutOption } from '../options.ts';
 import { requireRevision, settle } from '../settle.ts';
 
 interface Options {
@@ -17,7 +17,7 @@ export function rollback(program: Command, run: Run): void {
     .argument('<name>', 'a service', parseName)
     .option('--to <revision>', 'this one; else the one that last served before', parseRevision)
     .option('--wait', 'wait for the rollout; fail if it fails')
-    .addOption(timeoutOption())
+    .addOption(rolloutTimeoutOption())
     .addHelpText('after', '\nWith --json: the new Revision.')
     .action(
       run(async (cli: Cli, name: string, { to, wait, timeout }: Options) => {
