@@ -1,0 +1,94 @@
+/** The measurements that all proxies go through, in turns. */
+import { median } from '../support/statistics.ts';
+import { pin } from './cores.ts';
+import { atFixedRate } from './fixed-rate.ts';
+import type { Latencies } from './fixed-rate-load.ts';
+import type { Ground } from './ground.ts';
+import { idleConnectionKb } from './idle.ts';
+import type { ReverseProxy, Running } from './proxy.ts';
+import { check, type Scenario, scenarios, small } from './scenarios.ts';
+import type { Sample, Wrk } from './wrk.ts';
+
+const idleConnections = 5_000;
+
+export interface Course {
+  readonly ground: Ground;
+  readonly wrk: Wrk;
+  readonly upstreams: readonly number[];
+  readonly rounds: number;
+}
+
+/** By the names of proxies. */
+export type ByName<T> = ReadonlyMap<string, T>;
+
+export interface Contender {
+  readonly name: string;
+  readonly running: Running;
+}
+
+/** Medians, and all errors. */
+export async function underLoad(
+  contenders: readonly Contender[],
+  { wrk, rounds }: Course,
+): Promise<ReadonlyMap<Scenario, ByName<Sample>>> {
+  const all = new Map(
+    scenarios.map(scenario => [scenario, new Map(contenders.map(({ name }) => [name, [] as Sample[]]))]),
+  );
+  for (const [scenario] of all) for (const { running } of contenders) await check(running.port, scenario);
+  for (const { running } of contenders) await wrk.measure(running, loadOf(small)); // To warm up.
+  for (let round = 0; round < rounds; round++) {
+    for (const [scenario, samples] of all) {
+      for (const { name, running } of contenders) {
+        samples.get(name)?.push(await wrk.measure(running, loadOf(scenario)));
+      }
+    }
+  }
+  return new Map([...all].map(([scenario, samples]) => [scenario, mediansOf(samples)]));
+}
+
+/** Medians, and all errors. @param rate requests a second */
+export async function underFixedRate(
+  contenders: readonly Contender[],
+  rate: number,
+  { rounds }: Course,
+): Promise<ByName<Latencies>> {
+  const all = new Map(contenders.map(({ name }) => [name, [] as Latencies[]]));
+  pin(process.pid, 'both'); // It leaves room on both, and whoever measures latencies must not wait for a core.
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, running } of contenders) {
+      all.get(name)?.push(await atFixedRate(running, small, { rate, seconds: 2 }));
+    }
+  }
+  pin(process.pid, 'others');
+  return mediansOf(all);
+}
+
+/** KB for each connection. */
+export async function whileIdle(
+  proxies: readonly ReverseProxy[],
+  { ground, upstreams }: Course,
+): Promise<ByName<number>> {
+  const all = new Map<string, number>();
+  for (const proxy of proxies) {
+    const running = await ground.startProxy(proxy, upstreams);
+    all.set(proxy.name, await idleConnectionKb(running, small, idleConnections));
+    await ground.end(running);
+  }
+  return all;
+}
+
+function loadOf({ path, connections, body }: Scenario) {
+  const post = body === undefined ? '' : `wrk.method = "POST" wrk.body = string.rep("x", ${body})`;
+  return { connections, script: `wrk.path = "/${path}" ${post}`, seconds: 1 };
+}
+
+/** Of each field by itself; errors are added up, lest those of one round are lost. */
+function mediansOf<T extends { readonly errors: number }>(all: ByName<readonly T[]>): ByName<T> {
+  return new Map(
+    [...all].map(([name, samples]) => {
+      const fields = Object.keys(samples[0] ?? {}) as (keyof T)[];
+      const medians = Object.fromEntries(fields.map(field => [field, median(samples.map(one => Number(one[field])))]));
+      return [name, { ...medians, errors: samples.reduce((sum, { errors }) => sum + errors, 0) } as T];
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+/** nginx twice: as a peer, and as the upstream instances, for which it is the fastest there is. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onPath } from '../support/installed.ts';
+import type { ReverseProxy, Running } from './proxy.ts';
+import { sizes } from './scenarios.ts';
+import { freePort, startServer } from './server.ts';
+
+export const nginx: ReverseProxy = {
+  name: 'nginx',
+  ...onPath('nginx'),
+  async start({ folder, upstreams }) {
+    const port = await freePort();
+    return startNginx(
+      folder,
+      port,
+      `upstream instances {
+        ${upstreams.map(upstream => `server 127.0.0.1:${upstream};`).join(' ')}
+        keepalive 512; keepalive_requests 1000000000; keepalive_timeout 120s;
+      }
+      server {
+        listen 127.0.0.1:${port} backlog=8192;
+        location / {
+          proxy_pass http://instances;
+          proxy_http_version 1.1;
+          proxy_set_header Connection "";
+          proxy_set_header Host $http_host;
+          proxy_set_header X-Forwarded-For $remote_addr;
+          proxy_set_header X-Forwarded-Proto $scheme;
+          proxy_set_header X-Forwarded-Host $http_host;
+          proxy_set_header X-Request-Id $request_id;
+          proxy_max_temp_file_size 0;
+          client_body_buffer_size 32k;
+        }
+      }`,
+    );
+  },
+};
+
+/** Answers what {@link sizes} names by files, and a POST by 128 bytes once its body has arrived. */
+export async function startInstance(folder: string): Promise<Running> {
+  const files = join(folder, 'files');
+  mkdirSync(files, { recursive: true });
+  for (const [path, size] of Object.entries(sizes)) writeFileSync(join(files, path), 'x'.repeat(size));
+  const port = await freePort();
+  return startNginx(
+    folder,
+    port,
+    `open_file_cache max=10 inactive=1h; open_file_cache_valid 1h; sendfile on;
+    server {
+      listen 127.0.0.1:${port} backlog=8192;
+      root ${files};
+      rewrite ^/route/ /128B last;
+      client_body_buffer_size 32k;
+      # A mirrored request is read whole before it is answered; the answer to a POST for a file would be a 405.
+      location = /post { mirror /mirror; error_page 405 =200 @posted; root ${files}; }
+      location = /mirror { internal; return 204; }
+      location @posted { return 200 "${'x'.repeat(sizes.post)}"; }
+    }`,
+  );
+}
+
+async function startNginx(folder: string, port: number, http: string): Promise<Running> {
+  const config = join(folder, 'nginx.conf');
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    kind => `${kind}_temp_path ${folder}/${kind};`,
+  );
+  writeFileSync(
+    config,
+    `daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid ${folder}/pid; error_log stderr error;
+    ${process.getuid?.() === 0 ? 'user root;' : ''}
+    events { worker_connections 16384; }
+    http {
+      access_log off; tcp_nodelay on;
+      keepalive_timeout 120s; keepalive_requests 1000000000;
+      ${temporary.join(' ')}
+      ${http}
+    }`,
+  );
+  return startServer({ command: 'nginx', args: ['-e', 'stderr', '-p', folder, '-c', config], port, folder });
+}

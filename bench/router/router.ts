@@ -1,0 +1,86 @@
+/**
+ * The router beside other reverse proxies, each with one worker on one core, in front of the same two instances, with
+ * keep-alive on both sides, forwarded headers and a request id, without access logs. They take turns, so that whatever
+ * else the machine does falls on all of them; figures are medians.
+ *
+ *     node --import tsx bench/router/router.ts [--quick] [--only slipway,nginx,haproxy,caddy,http-proxy]
+ *
+ * It needs wrk, and nginx for the instances.
+ */
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { onPath } from '../support/installed.ts';
+import { judgeBars } from './bars.ts';
+import { caddy } from './caddy.ts';
+import { pin } from './cores.ts';
+import { type Contender, type Course, underFixedRate, underLoad, whileIdle } from './course.ts';
+import { type Ground, onGround } from './ground.ts';
+import { haproxy } from './haproxy.ts';
+import { installHttpProxy } from './http-proxy.ts';
+import { measureLookup } from './lookup.ts';
+import { nginx, startInstance } from './nginx.ts';
+import type { ReverseProxy } from './proxy.ts';
+import { small } from './scenarios.ts';
+import { buildSlipwayRouter, type SlipwayRouter } from './slipway.ts';
+import { printFixedRate, printIdle, printLoad, printLookup } from './tables.ts';
+import { Wrk } from './wrk.ts';
+
+/** Of nginx's highest. */
+const shareOfRate = 0.7;
+
+const names = ['slipway', 'nginx', 'haproxy', 'caddy', 'http-proxy'];
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } });
+const wanted = new Set(values.only?.split(',') ?? names);
+const unknown = [...wanted].filter(name => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`--only takes ${names.join(', ')}, not ${unknown.join(', ')}`);
+  process.exit(2);
+}
+const rounds = values.quick ? 1 : 7;
+const fewerRounds = Math.min(rounds, 5);
+
+await onGround(async ground => {
+  for (const { missing } of [onPath('wrk'), onPath('nginx')]) {
+    if (missing !== undefined) throw new Error(`cannot measure without it: ${missing}`);
+  }
+  const slipway = wanted.has('slipway') ? buildSlipwayRouter(join(ground.folder, 'slipway')) : undefined;
+  const proxies = contendersOf(ground, slipway);
+  console.log(`load average before: ${loadavg()[0]?.toFixed(1)}`);
+  pin(process.pid, 'others');
+  const instances = [await ground.start(startInstance), await ground.start(startInstance)];
+  const upstreams = instances.map(({ port }) => port);
+  const course: Course = { ground, wrk: new Wrk(ground.folder), upstreams, rounds };
+  const fewer: Course = { ...course, rounds: fewerRounds };
+
+  const contenders: Contender[] = [];
+  for (const proxy of proxies) {
+    contenders.push({ name: proxy.name, running: await ground.startProxy(proxy, upstreams) });
+  }
+  const load = await underLoad(contenders, course);
+  printLoad(load);
+  const rate = Math.round((load.get(small)?.get(nginx.name)?.rate ?? 0) * shareOfRate);
+  const fixedRate = rate > 0 ? await underFixedRate(contenders, rate, fewer) : new Map();
+  printFixedRate(fixedRate, rate);
+  for (const { running } of contenders) await ground.end(running);
+
+  const idle = await whileIdle(proxies, course);
+  printIdle(idle);
+  const lookup = slipway ? await measureLookup(slipway, fewer) : [];
+  printLookup(lookup);
+  console.log('');
+  judgeBars({ load, fixedRate, idle, lookup });
+});
+
+/** The first is the one that the others are compared with. */
+function contendersOf(ground: Ground, slipway: SlipwayRouter | undefined): readonly ReverseProxy[] {
+  const all = [
+    ...(wanted.has('nginx') ? [nginx] : []),
+    ...(wanted.has('haproxy') ? [haproxy] : []),
+    ...(wanted.has('caddy') ? [caddy] : []),
+    ...(wanted.has('http-proxy') ? [installHttpProxy(join(ground.folder, 'http-proxy'))] : []),
+    ...(slipway ? [slipway] : []),
+  ];
+  for (const { name, missing } of all) if (missing !== undefined) console.log(`${name} is left out: ${missing}`);
+  return all.filter(({ missing }) => missing === undefined);
+}
