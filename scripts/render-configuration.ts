@@ -42,7 +42,7 @@ refused too: to remove every service, write \`services: {}\`.
 
 ## Values from the environment
 
-\`\${NAME}\` in a string is replaced by the variable of the process that applies the file, \`\${NAME:-default}\` also where
+\`\${NAME}\` in a string is replaced by the variable of the daemon's environment (for \`slipway validate\`, of its own), \`\${NAME:-default}\` also where
 it is unset or empty; \`$$\` is a dollar sign. An unset variable without a default is an error. What is a
 number, \`true\` or \`false\` then is taken as one. Inside of \`{ }\` and \`[ ]\`, YAML needs quotes around such a value.
 

@@ -159,6 +159,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
       upkeep.stop();
       await api.close();
       await metricsListener?.close();
+      fleet.release();
       router.close();
       host.close();
       lock.release();

@@ -26,6 +26,8 @@ interface Prepared {
   readonly spec: ServiceSpec;
   readonly release: Digest;
   readonly candidate: Candidate | undefined;
+  /** What all instances should have been of at that time; `undefined` where there was no such service. */
+  readonly base: number | undefined;
 }
 
 export class Applier {
@@ -57,7 +59,7 @@ export class Applier {
       const changes = withPackages(planChanges(before, after), prepared, name => this.#fleet.find(name)?.record);
       if (options.dryRun) return changes;
       await options.commit();
-      for (const one of prepared) await this.#declare(one);
+      for (const one of prepared) await this.#declare(one, after, options.signal);
       const dropped = this.#fleet.services.filter(service => after.services[service.name] === undefined);
       for (const service of dropped) {
         await service.change(record => ({ ...record, removing: true, restarting: [] }));
@@ -80,10 +82,11 @@ export class Applier {
       throw inService(spec.name, error);
     });
     const record = this.#fleet.find(spec.name)?.record;
+    const base = record && targetRevision(record);
     const target = record && revision(record, targetRevision(record));
     const samePackage = record?.declaredRelease === release.digest;
     if (record !== undefined && target !== undefined && samePackage && runsAlike(spec, record.declared)) {
-      return { spec, release: release.digest, candidate: undefined };
+      return { spec, release: release.digest, candidate: undefined, base };
     }
     // A package that `deploy` brought stays until the configuration names another one.
     const keeps = samePackage && target !== undefined && target.release !== release.digest;
@@ -93,23 +96,38 @@ export class Applier {
       .catch(error => {
         throw inService(spec.name, error);
       });
-    return { spec, release: release.digest, candidate };
+    return { spec, release: release.digest, candidate, base };
   }
 
-  async #declare({ spec, release, candidate }: Prepared): Promise<void> {
+  /** A deploy, a rollback or the end of a removal may have come meanwhile: then it is prepared once more. */
+  async #declare(first: Prepared, after: ProjectSpec, signal: AbortSignal | undefined): Promise<void> {
+    let prepared = first;
+    while (!(await this.#tryDeclare(prepared))) prepared = await this.#prepare(first.spec, after, signal);
+  }
+
+  /** @returns whether the service still was what it was prepared for */
+  async #tryDeclare({ spec, release, candidate, base }: Prepared): Promise<boolean> {
     const createdAt = this.#clock.wallTime();
     const cause = 'configuration';
     const service = this.#fleet.find(spec.name);
     if (service === undefined) {
-      if (candidate === undefined) throw new Error(`no candidate for the new service ${spec.name}`);
+      if (base !== undefined || candidate === undefined) return false;
       await this.#fleet.add(firstRecord({ ...candidate, number: 1, createdAt, cause }));
-      return;
+      return true;
     }
-    await service.change(record => {
-      const declared = declare(record, spec, release);
-      if (candidate === undefined) return isSame(record, declared) ? record : declared;
-      return rollOut(declared, { ...candidate, number: record.nextRevision, createdAt, cause }, createdAt);
-    });
+    let isStill = false;
+    try {
+      await service.change(record => {
+        isStill = targetRevision(record) === base;
+        if (!isStill) return record;
+        const declared = declare(record, spec, release);
+        if (candidate === undefined) return isSame(record, declared) ? record : declared;
+        return rollOut(declared, { ...candidate, number: record.nextRevision, createdAt, cause }, createdAt);
+      });
+    } catch (error) {
+      if (this.#fleet.find(spec.name) === service) throw error;
+    }
+    return isStill;
   }
 }
 

@@ -19,6 +19,8 @@ export class Audit {
   readonly #listeners = new Set<(event: AuditEvent) => void>();
   #recent: AuditEvent[] = [];
   #bytes = 0;
+  /** The last line was cut short, by a crash or a full disk: the next one begins on a line of its own. */
+  #isTorn = false;
 
   private constructor(path: string, clock: Clock, onProblem: (error: unknown) => void) {
     this.#path = path;
@@ -30,6 +32,7 @@ export class Audit {
     const audit = new Audit(join(home, 'events.ndjson'), clock, onProblem);
     const text = await readFile(audit.#path, 'utf8').catch(() => '');
     audit.#bytes = Buffer.byteLength(text);
+    audit.#isTorn = text !== '' && !text.endsWith('\n');
     audit.#recent = text.split('\n').slice(-remembered).flatMap(parseLine);
     return audit;
   }
@@ -61,16 +64,26 @@ export class Audit {
       renameSync(this.#path, this.#path.replace(/\.ndjson$/, '.1.ndjson'));
       this.#bytes = 0;
     }
-    appendFileSync(this.#path, line, { mode: 0o600 });
+    const text = this.#isTorn ? `\n${line}` : line;
+    this.#isTorn = true;
+    appendFileSync(this.#path, text, { mode: 0o600 });
+    this.#isTorn = false;
     this.#bytes = this.#bytes === 0 ? statSync(this.#path).size : this.#bytes + Buffer.byteLength(line);
   }
 }
 
-/** The last line may have been cut short by a crash. */
+/** What was cut short, or isn't Slipway's, is passed over. */
 function parseLine(line: string): AuditEvent[] {
   try {
-    return [JSON.parse(line) as AuditEvent];
+    const event: unknown = JSON.parse(line);
+    return isEvent(event) ? [event] : [];
   } catch {
     return [];
   }
+}
+
+function isEvent(value: unknown): value is AuditEvent {
+  if (typeof value !== 'object' || value === null) return false;
+  const { at, kind, message } = value as Partial<Record<keyof AuditEvent, unknown>>;
+  return typeof at === 'number' && typeof kind === 'string' && typeof message === 'string';
 }

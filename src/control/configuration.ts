@@ -33,7 +33,7 @@ export class Configuration {
   #watcher: FSWatcher | undefined;
   #watched: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(parts: ConfigurationParts, applied: AppliedConfig | undefined) {
     this.#parts = parts;
@@ -60,8 +60,9 @@ export class Configuration {
     if ((await digestOf(path)) !== digest) await this.#follow(path, 'change while no daemon ran');
   }
 
+  /** What is under way is broken off where nothing was touched yet. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort(new SlipwayError('SLIP_STOPPING', 'cannot apply the configuration: the daemon is going down'));
     void this.#watcher?.close();
   }
 
@@ -69,15 +70,21 @@ export class Configuration {
     path: string,
     { dryRun, replace }: ApplyOptions,
     actor: Actor,
-    signal: AbortSignal | undefined,
+    given: AbortSignal | undefined,
   ): Promise<ApplyResult> {
     const { applier, store, audit, settle } = this.#parts;
+    const closing = this.#closing.signal;
+    const signal = given === undefined ? closing : AbortSignal.any([given, closing]);
+    signal.throwIfAborted();
     const digest = await digestOf(path);
-    const result = await loadConfigApart(path, { env: process.env, ...(signal === undefined ? {} : { signal }) });
+    const result = await loadConfigApart(path, { env: process.env, signal });
     if (!result.ok) throw configError(result);
     const { project } = result;
     if (!dryRun && !replace) this.#refuseOther(path, project);
-    const commit = () => settle(project);
+    const commit = () => {
+      closing.throwIfAborted();
+      return settle(project);
+    };
     const changes = await applier.apply(this.#applied?.project, project, { dryRun, commit, signal });
     if (dryRun) return { changes, dryRun };
     // Last, so that a daemon that dies before it applies the file again.
@@ -98,6 +105,7 @@ export class Configuration {
     try {
       await this.apply(path, { dryRun: false, replace: false }, actor);
     } catch (error) {
+      if (this.#closing.signal.aborted) return;
       this.#problem = error instanceof SlipwayError ? [error.message, ...error.details].join('\n') : String(error);
       this.#parts.audit.record({ kind: 'config-refused', actor, message: this.#problem });
     }
@@ -117,7 +125,7 @@ export class Configuration {
 
   /** The folder is watched too: editors replace the file instead of writing to it. */
   #watch(path: string): void {
-    if (this.#watched === path || this.#closed) return;
+    if (this.#watched === path || this.#closing.signal.aborted) return;
     void this.#watcher?.close();
     this.#watched = path;
     this.#watcher = watch(path, {
@@ -126,8 +134,10 @@ export class Configuration {
       cwd: dirname(path),
     });
     const changed = async () => {
-      if (this.#closed || (await digestOf(path)) === this.#applied?.digest) return;
-      await this.#follow(path, 'config watch');
+      if (this.#closing.signal.aborted || this.#watched !== path) return;
+      if ((await digestOf(path)) !== this.#applied?.digest) await this.#follow(path, 'config watch');
+      // It was put back as it was.
+      else this.#problem = undefined;
     };
     this.#watcher
       .on('add', changed)

@@ -2,7 +2,7 @@
 import type { Cancel, Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import type { Revision } from '../domain/revision.ts';
-import { previousRevision, revision, rollOut, type ServiceRecord, targetRevision } from '../domain/service.ts';
+import { previousRevision, resize, revision, rollOut, type ServiceRecord, targetRevision } from '../domain/service.ts';
 import type { Backend } from '../processes/contract.ts';
 import type { RouterLink } from '../router-link/contract.ts';
 import type { Audit } from './audit.ts';
@@ -31,6 +31,12 @@ export interface ControlParts {
   };
   /** Everything is stopped: the process may end. */
   readonly onDown: () => void;
+}
+
+/** What a new revision comes with: the record must still be one that it was made for. */
+interface Occasion {
+  readonly isStill: (record: ServiceRecord) => boolean;
+  readonly also: (record: ServiceRecord) => ServiceRecord;
 }
 
 /** Same as in the configuration's schema. */
@@ -73,30 +79,31 @@ export class ControlPlane implements Control {
 
   async deploy(name: string, order: DeployOrder, actor: Actor, signal?: AbortSignal): Promise<RevisionSummary> {
     this.#refuseWhenStopping();
-    const { deployer, fleet } = this.#parts;
-    const service = fleet.get(name);
-    if (order.instances !== undefined) checkCount(order.instances);
+    const { deployer } = this.#parts;
+    const service = this.#changeable(name);
+    const { instances } = order;
+    if (instances !== undefined) checkCount(instances);
     return deployer.holding(async () => {
       const release = await deployer.ingest(order.source, signal);
-      const spec = { ...this.#target(service).spec, package: order.source };
-      const prepared = await deployer.prepare(release, spec, signal);
-      const candidate = order.packageName === undefined ? prepared : { ...prepared, packageName: order.packageName };
-      const { instances } = order;
-      return this.#rollOut(service, candidate, `deploy of ${candidate.packageName}`, actor, record =>
-        instances === undefined ? record : { ...record, instances },
-      );
+      for (;;) {
+        const base = this.#target(service);
+        const prepared = await deployer.prepare(release, { ...base.spec, package: order.source }, signal);
+        const candidate = order.packageName === undefined ? prepared : { ...prepared, packageName: order.packageName };
+        const cause = `deploy of ${candidate.packageName}`;
+        const made = await this.#rollOut(service, candidate, cause, actor, {
+          // Its spec may have been changed meanwhile, and that must not be lost.
+          isStill: record => targetRevision(record) === base.number,
+          also: record => (instances === undefined ? record : resize(record, instances)),
+        });
+        if (made !== undefined) return made;
+      }
     });
   }
 
   async start(name: string, index: number | undefined, actor: Actor): Promise<void> {
     this.#refuseWhenStopping();
     const service = this.#known(name, index);
-    await service.change(record => {
-      if (index === undefined) return { ...record, desired: 'up', stopped: [] };
-      const stopped =
-        record.desired === 'down' ? othersThan(index, record) : record.stopped.filter(one => one !== index);
-      return { ...record, desired: 'up', stopped };
-    });
+    await service.change(record => wantUp(record, index));
     service.startStuck(index);
     this.#record(actor, 'start', service, index, 'start');
   }
@@ -123,26 +130,19 @@ export class ControlPlane implements Control {
       .filter(one => one.instance.state === 'ready' && (index === undefined || one.id.index === index))
       .map(one => one.id.index);
     await service.change(record => ({
-      ...record,
-      desired: 'up',
-      stopped: index === undefined ? [] : record.stopped.filter(one => one !== index),
+      ...wantUp(record, index),
       restarting: [...new Set([...record.restarting, ...ready])],
     }));
-    service.restartUnready(index);
+    service.restartOthers(index, ready);
     this.#record(actor, 'restart', service, index, 'restart');
   }
 
   async scale(name: string, instances: number, actor: Actor): Promise<void> {
     this.#refuseWhenStopping();
     checkCount(instances);
-    const service = this.#parts.fleet.get(name);
+    const service = this.#changeable(name);
     const before = service.record.instances;
-    await service.change(record => ({
-      ...record,
-      instances,
-      stopped: record.stopped.filter(index => index < instances),
-      restarting: record.restarting.filter(index => index < instances),
-    }));
+    await service.change(record => resize(record, instances));
     this.#record(actor, 'scale', service, undefined, `scale from ${before} to ${instances}`);
   }
 
@@ -152,8 +152,8 @@ export class ControlPlane implements Control {
 
   async rollback(name: string, to: number | undefined, actor: Actor): Promise<RevisionSummary> {
     this.#refuseWhenStopping();
-    const { deployer, fleet } = this.#parts;
-    const service = fleet.get(name);
+    const { deployer } = this.#parts;
+    const service = this.#changeable(name);
     const past = to === undefined ? previousRevision(service.record) : revision(service.record, to);
     if (past === undefined) {
       const kept = service.record.revisions.map(one => one.number).join(', ');
@@ -164,7 +164,12 @@ export class ControlPlane implements Control {
       const release = await deployer.find(past.release);
       // Planned anew: the runtime of then may have gone from the host since.
       const candidate = { ...(await deployer.prepare(release, past.spec)), packageName: past.packageName };
-      return this.#rollOut(service, candidate, `rollback to ${past.number}`, actor, record => record);
+      const made = await this.#rollOut(service, candidate, `rollback to ${past.number}`, actor, {
+        isStill: () => true,
+        also: record => record,
+      });
+      if (made === undefined) throw new Error(`the rollback of ${name} was not recorded`);
+      return made;
     });
   }
 
@@ -195,7 +200,7 @@ export class ControlPlane implements Control {
       this.#down = fleet
         .leave(hurry ? 'hurry' : 'gently')
         .then(() => router.stop(hurry ? 0 : 5000))
-        .then(() => this.#parts.onDown());
+        .finally(() => this.#parts.onDown());
     } else if (hurry) {
       fleet.hurry();
     }
@@ -211,14 +216,16 @@ export class ControlPlane implements Control {
     candidate: Candidate,
     cause: string,
     actor: Actor,
-    also: (record: ServiceRecord) => ServiceRecord,
-  ): Promise<RevisionSummary> {
+    { isStill, also }: Occasion,
+  ): Promise<RevisionSummary | undefined> {
     const createdAt = this.#parts.clock.wallTime();
-    let number = 0;
+    let number: number | undefined;
     const record = await service.change(one => {
+      if (!isStill(one)) return one;
       number = one.nextRevision;
       return rollOut(also(one), { ...candidate, number, createdAt, cause }, createdAt);
     });
+    if (number === undefined) return undefined;
     crashPoint('deploy.recorded');
     this.#record(actor, 'deploy', service, undefined, `revision ${number}: ${cause}`);
     const made = revision(record, number);
@@ -232,8 +239,15 @@ export class ControlPlane implements Control {
     return made;
   }
 
-  #known(name: string, index: number | undefined): ServiceActor {
+  /** @throws SlipwayError SLIP_SERVICE_UNKNOWN */
+  #changeable(name: string): ServiceActor {
     const service = this.#parts.fleet.get(name);
+    if (!service.record.removing) return service;
+    throw new SlipwayError('SLIP_SERVICE_UNKNOWN', `cannot change ${name}: it is being removed`);
+  }
+
+  #known(name: string, index: number | undefined): ServiceActor {
+    const service = this.#changeable(name);
     const { instances } = service.record;
     if (index === undefined || index < instances) return service;
     throw new SlipwayError(
@@ -253,9 +267,10 @@ export class ControlPlane implements Control {
   }
 }
 
-/** One instance of a stopped service is started: the others stay as they are. */
-function othersThan(index: number, record: ServiceRecord): number[] {
-  return Array.from({ length: record.instances }, (_, at) => at).filter(at => at !== index);
+/** Where one instance of a stopped service is wanted, the others stay as they are. */
+function wantUp(record: ServiceRecord, index: number | undefined): ServiceRecord {
+  const before = record.desired === 'up' ? record.stopped : Array.from({ length: record.instances }, (_, at) => at);
+  return { ...record, desired: 'up', stopped: index === undefined ? [] : before.filter(one => one !== index) };
 }
 
 function checkCount(instances: number): void {

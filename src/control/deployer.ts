@@ -23,7 +23,7 @@ export class Deployer {
   readonly #settings: () => DeploySettings;
   /** A release that is being prepared has no revision yet; so nothing is collected meanwhile, nor begun during it. */
   #underWay = 0;
-  #collecting: Promise<unknown> = Promise.resolve();
+  #collecting: Promise<readonly Digest[]> | undefined;
 
   constructor(store: ReleaseStore, runtimes: Runtimes, settings: () => DeploySettings) {
     this.#store = store;
@@ -33,7 +33,7 @@ export class Deployer {
 
   /** Runs `work`, during which no release is collected. */
   async holding<T>(work: () => Promise<T>): Promise<T> {
-    await this.#collecting.catch(() => {});
+    while (this.#collecting !== undefined) await this.#collecting.catch(() => {});
     this.#underWay += 1;
     try {
       return await work();
@@ -70,9 +70,10 @@ export class Deployer {
 
   /** Removes the releases that are not named, unless one is being prepared: the next call then does. */
   async collect(named: ReadonlySet<Digest>): Promise<readonly Digest[]> {
-    if (this.#underWay > 0) return [];
-    const collecting = this.#store.collect(named);
-    this.#collecting = collecting;
-    return collecting;
+    if (this.#underWay > 0 || this.#collecting !== undefined) return [];
+    this.#collecting = this.#store.collect(named).finally(() => {
+      this.#collecting = undefined;
+    });
+    return this.#collecting;
   }
 }

@@ -60,7 +60,9 @@ export class Fleet {
     const service = new ServiceActor(this.#world, record, this.#neighbours);
     this.#services.set(record.name, service);
     this.#world.routing.changed();
-    service.reconcile();
+    // What comes while all else is being stopped starts nothing any more.
+    if (this.#leaving === undefined) service.reconcile();
+    else service.leave(this.#leaving);
   }
 
   /**
@@ -133,11 +135,20 @@ export class Fleet {
     return this.services.filter(one => one.record.declared.routes.length > 0).map(one => one.routed());
   }
 
-  /** What must not be collected. */
+  /** What must not be collected: what may run again, and what still runs. */
   releases(): ReadonlySet<Digest> {
     return new Set(
-      this.services.flatMap(({ record }) => [record.declaredRelease, ...record.revisions.map(one => one.release)]),
+      this.services.flatMap(({ record, actors }) => [
+        record.declaredRelease,
+        ...record.revisions.map(one => one.release),
+        ...actors.map(actor => actor.revision.release),
+      ]),
     );
+  }
+
+  /** The daemon ends: nothing more is started, stopped or recorded by it. */
+  release(): void {
+    for (const service of this.services) service.release();
   }
 
   async #recoverInstance(record: InstanceRecord): Promise<boolean> {
@@ -156,19 +167,26 @@ export class Fleet {
   }
 
   #changed(service: ServiceActor): void {
-    if (service.record.removing && service.isEmpty && this.#services.get(service.name) === service) {
-      this.#services.delete(service.name);
-      this.#world.store.removeService(service.name).catch(error => {
-        this.#world.audit.record({ kind: 'internal-error', service: service.name, message: String(error) });
-      });
-      this.#world.routing.changed();
-    }
+    if (service.record.removing && service.isEmpty) void this.#retire(service);
     if (this.#ready.get(service.name) !== service.isReady) {
       this.#ready.set(service.name, service.isReady);
       for (const other of this.#services.values()) {
         if (other.record.declared.dependsOn.includes(service.name)) other.schedule();
       }
     }
+    for (const listener of this.#listeners) listener();
+  }
+
+  async #retire(service: ServiceActor): Promise<void> {
+    try {
+      if (!(await service.retire())) return;
+    } catch (error) {
+      this.#world.audit.record({ kind: 'internal-error', service: service.name, message: String(error) });
+      return;
+    }
+    this.#services.delete(service.name);
+    this.#ready.delete(service.name);
+    this.#world.routing.changed();
     for (const listener of this.#listeners) listener();
   }
 }

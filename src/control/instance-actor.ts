@@ -4,7 +4,7 @@
  */
 import type { Cancel } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import type { InstanceEffect, InstanceEvent } from '../domain/instance/events.ts';
+import type { EventOf, InstanceEffect, InstanceEvent } from '../domain/instance/events.ts';
 import { type Instance, newInstance } from '../domain/instance/state.ts';
 import { step } from '../domain/instance/step.ts';
 import { type InstanceId, instanceKey } from '../domain/names.ts';
@@ -19,6 +19,7 @@ import { isFree } from './ports.ts';
 
 /** How long SIGKILL may take to be obeyed; after that the process hangs in the kernel. */
 const reapTimeout = 10_000;
+const retryAfter = 1_000;
 
 const passedOnEntering: Partial<Record<Instance['state'], CrashPoint>> = {
   ready: 'instance.ready',
@@ -123,13 +124,24 @@ export class InstanceActor {
     return true;
   }
 
-  /** Forgets an instance that is over: its record goes, its port is free for another. */
-  dispose(): void {
+  /** The daemon lets go of it: no event counts any more, and what runs, runs on. */
+  release(): void {
     this.#disposed = true;
     this.#cancelTimer();
     this.#cancelProbes();
     this.#cancelExit();
-    this.#world.store.removeInstance(this.id);
+    this.#drain?.abort();
+  }
+
+  /** Forgets an instance that is over: its record goes, its port is free for another. */
+  dispose(): void {
+    this.release();
+    try {
+      this.#world.store.removeInstance(this.id);
+    } catch (error) {
+      // It says that the instance is over; the next daemon reads that and removes it.
+      this.#event('record-failed', error instanceof Error ? error.message : String(error));
+    }
     crashPoint('instance.removed');
     if (this.#port !== undefined) this.#world.ports.release(this.#port);
   }
@@ -238,11 +250,24 @@ export class InstanceActor {
   }
 
   async #kill(epoch: number): Promise<void> {
-    const { host } = this.#world;
-    const survivors = this.#tree ? await this.#tree.kill(reapTimeout) : await host.sweep(this.key);
+    const survivors = await this.#killAll();
+    if (this.#disposed) return;
     if (survivors.length === 0) this.#tree = undefined;
     crashPoint('instance.killed');
     this.send({ kind: 'reaped', epoch, survivors });
+  }
+
+  /** What can't be looked for (no descriptor is left, say) is not gone: it is looked for again. */
+  async #killAll(): Promise<readonly number[]> {
+    for (;;) {
+      try {
+        return await (this.#tree ? this.#tree.kill(reapTimeout) : this.#world.host.sweep(this.key));
+      } catch (error) {
+        if (this.#disposed) return [];
+        this.#event('internal-error', `cannot end its processes, trying again: ${String(error)}`);
+      }
+      await new Promise<void>(resolve => this.#world.clock.after(retryAfter, resolve));
+    }
   }
 
   #awaitDrain(epoch: number): void {
@@ -285,12 +310,12 @@ export class InstanceActor {
   }
 }
 
-function adoptedState(instance: Instance): 'starting' | 'ready' | 'unready' | 'stopping' {
+function adoptedState(instance: Instance): EventOf<'adopted'>['as'] {
   switch (instance.state) {
     case 'ready':
     case 'unready':
-      return instance.state;
     case 'draining':
+      return instance.state;
     case 'stopping':
     case 'killing':
       return 'stopping';

@@ -4,7 +4,8 @@
  * - A change is durable before it has an effect, and changes of one service happen one after the other.
  * - `reconcile` is level-triggered: it may be called at any time, any number of times.
  */
-import type { Cancel } from '../domain/clock.ts';
+import type { Cancel, Milliseconds } from '../domain/clock.ts';
+import { SlipwayError } from '../domain/errors.ts';
 import { type InstanceId, instanceKey, instanceLabel } from '../domain/names.ts';
 import { type Action, type Plan, plan } from '../domain/plan.ts';
 import { judgeRollout, type RolloutProgress } from '../domain/rollout.ts';
@@ -35,6 +36,10 @@ export class ServiceActor {
   #leaving: 'gently' | 'hurry' | undefined;
   #cancelAgain: Cancel = () => {};
   #progress: RolloutProgress | undefined;
+  /** The index that was restarted last, until that is ticked off. */
+  #restarted: number | undefined;
+  /** Nothing is done with it any more: it was removed, or its daemon ends. */
+  #over = false;
 
   constructor(world: InstanceWorld, record: ServiceRecord, neighbours: Neighbours) {
     this.#world = world;
@@ -81,9 +86,12 @@ export class ServiceActor {
     return this.#actorFor(found.id)?.recover(found);
   }
 
-  /** Durable once resolved; the effects follow. */
+  /** Durable once resolved; the effects follow. @throws SlipwayError SLIP_SERVICE_UNKNOWN, where it was removed */
   change(next: (record: ServiceRecord) => ServiceRecord): Promise<ServiceRecord> {
-    const mine = this.#changes.then(async () => {
+    return this.#next(async () => {
+      if (this.#over) {
+        throw new SlipwayError('SLIP_SERVICE_UNKNOWN', `cannot change ${this.name}: it was removed meanwhile`);
+      }
       const record = next(this.#record);
       if (record === this.#record) return record;
       await this.#world.store.saveService(record);
@@ -92,8 +100,27 @@ export class ServiceActor {
       this.reconcile();
       return record;
     });
-    this.#changes = mine.catch(() => {});
-    return mine;
+  }
+
+  /**
+   * Removes its state once it is to vanish and nothing of it is left. In its turn among the changes, so that one that
+   * was made meanwhile is not lost.
+   * @returns whether it is gone
+   */
+  retire(): Promise<boolean> {
+    return this.#next(async () => {
+      if (this.#over || !this.#record.removing || !this.isEmpty) return false;
+      await this.#world.store.removeService(this.name);
+      this.release();
+      return true;
+    });
+  }
+
+  /** The daemon lets go of it: what runs, runs on. */
+  release(): void {
+    this.#over = true;
+    this.#cancelAgain();
+    for (const actor of this.#actors.values()) actor.release();
   }
 
   /** Also what gave up, or waits for its next try, starts at once. */
@@ -103,9 +130,10 @@ export class ServiceActor {
     }
   }
 
-  restartUnready(index: number | undefined): void {
+  /** At once, but for those whose turn comes. */
+  restartOthers(index: number | undefined, queued: readonly number[]): void {
     for (const actor of this.#of(index)) {
-      if (actor.instance.state !== 'ready') actor.send({ kind: 'restart' });
+      if (!queued.includes(actor.id.index)) actor.send({ kind: 'restart' });
     }
   }
 
@@ -136,6 +164,7 @@ export class ServiceActor {
   }
 
   reconcile(): void {
+    if (this.#over) return;
     const record = this.#record;
     const target = targetRevision(record);
     this.#cancelAgain();
@@ -234,28 +263,39 @@ export class ServiceActor {
 
   #followRollout(record: ServiceRecord, current: Plan): void {
     if (this.#busy || this.#leaving !== undefined) return;
-    if (current.converged || record.instances === 0) {
-      this.#conclude(
-        'rollout.concluded',
-        record.rollout?.state === 'rolling' ? 'succeeded' : 'reverted',
-        concludeRollout,
-      );
+    const isReverting = record.rollout?.state === 'reverting';
+    if (current.converged || record.instances === 0 || (isReverting && this.#isAllThatCanBe(current))) {
+      this.#conclude('rollout.concluded', isReverting ? 'reverted' : 'succeeded', concludeRollout);
       return;
     }
     if (record.rollout?.state !== 'rolling') return;
-    const failure = this.#rolloutFailure(record.rollout.to, record.declared.rollout.timeout);
+    const failure = this.#rolloutFailure(
+      record.rollout.to,
+      current.available ? undefined : record.declared.rollout.timeout,
+    );
     if (failure !== undefined) this.#conclude('rollout.reverting', failure, one => revert(one, failure));
   }
 
+  /** The old revision may be no better by now. Then nothing is left to be done, and nothing to wait for. */
+  #isAllThatCanBe(current: Plan): boolean {
+    const { current: back } = this.#record;
+    const actors = this.actors;
+    return (
+      current.actions.length === 0 &&
+      (actors.every(actor => actor.id.revision === back) || actors.every(actor => settled.has(actor.instance.state)))
+    );
+  }
+
   /** Why the rollout is to be reverted, if it is. */
-  #rolloutFailure(to: number, timeout: number): string | undefined {
+  #rolloutFailure(to: number, timeout: number | undefined): string | undefined {
     const fresh = this.actors
       .filter(actor => actor.id.revision === to)
       .map(({ id, instance }) => ({ label: instanceLabel(id), instance }));
     const verdict = judgeRollout(to, fresh, this.#progress, timeout, this.#world.clock.now());
     if (verdict.kind === 'failed') return verdict.reason;
     this.#progress = verdict.progress;
-    this.#wakeAt(Math.min(verdict.deadline, this.#plan?.again ?? verdict.deadline));
+    const { deadline } = verdict;
+    if (deadline !== undefined) this.#wakeAt(Math.min(deadline, this.#plan?.again ?? deadline));
     return undefined;
   }
 
@@ -265,7 +305,12 @@ export class ServiceActor {
     next: (record: ServiceRecord) => ServiceRecord,
   ): void {
     const { rollout } = this.#record;
-    const done = this.change(one => (one.rollout === rollout ? next(one) : one)).then(() => {
+    let isMine = false;
+    const done = this.change(one => {
+      isMine = one.rollout === rollout;
+      return isMine ? next(one) : one;
+    }).then(() => {
+      if (!isMine) return;
       crashPoint(point);
       const which = `rollout from revision ${rollout?.from} to ${rollout?.to}`;
       this.#world.audit.record({ kind: point, service: this.name, message: `${which}: ${message}` });
@@ -280,24 +325,38 @@ export class ServiceActor {
     const waits = this.actors.some(actor => !settled.has(actor.instance.state));
     if (waits) return;
     // Asked for before it is ticked off: a crash between the two restarts it once more, never not at all.
-    for (const actor of this.#of(index)) actor.send({ kind: 'restart' });
-    this.#inBackground(this.change(one => (one.restarting[0] === index ? { ...one, restarting: rest } : one)));
+    if (this.#restarted !== index) for (const actor of this.#of(index)) actor.send({ kind: 'restart' });
+    this.#restarted = index;
+    const done = this.change(one => (one.restarting[0] === index ? { ...one, restarting: rest } : one));
+    this.#inBackground(
+      done.then(() => {
+        this.#restarted = undefined;
+      }),
+    );
   }
 
-  /** Nothing else is begun until it is done. */
+  /** Nothing else is begun until it is done. What can't be done now (the disk is full, say) is tried again later. */
   #inBackground(work: Promise<unknown>): void {
     this.#busy = true;
-    work
-      .catch(error => {
-        this.#world.audit.record({ kind: 'internal-error', service: this.name, message: String(error) });
-      })
-      .finally(() => {
-        this.#busy = false;
-        this.schedule();
-      });
+    const goOn = () => {
+      this.#busy = false;
+      this.schedule();
+    };
+    work.then(goOn, error => {
+      if (this.#over) return;
+      this.#world.audit.record({ kind: 'internal-error', service: this.name, message: String(error) });
+      this.#world.clock.after(retryAfter, goOn);
+    });
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#changes.then(work);
+    this.#changes = mine.catch(() => {});
+    return mine;
   }
 }
 
+const retryAfter: Milliseconds = 1000;
 const settled: ReadonlySet<string> = new Set(['ready', 'stopped', 'failed']);
 const stuck: ReadonlySet<string> = new Set(['failed', 'backoff', 'stopped']);
 

@@ -43,6 +43,8 @@ export type Action =
 
 export interface Plan {
   readonly actions: readonly Action[];
+  /** Everything wanted is there and available; others may still be on their way out. */
+  readonly available: boolean;
   /** Everything wanted is there and available, and nothing else. */
   readonly converged: boolean;
   /** Monotonic: when to plan again even if nothing happens. */
@@ -96,7 +98,8 @@ export function plan(desired: DesiredService, observed: readonly ObservedInstanc
       }
     }
     if (!desired.held || alive.length > 0) {
-      const overlaps = (index: number) => old.some(one => one.index === index);
+      const overlapping = new Set(old.map(one => one.index));
+      const overlaps = (index: number) => overlapping.has(index);
       // Where nothing serves yet comes first: the surge is for what overlaps with an instance that still does.
       for (const index of indexes.toSorted((a, b) => Number(overlaps(a)) - Number(overlaps(b)))) {
         const there = current.get(index);
@@ -108,7 +111,7 @@ export function plan(desired: DesiredService, observed: readonly ObservedInstanc
     }
   }
 
-  const settled = indexes.every(index => {
+  const allAvailable = indexes.every(index => {
     const one = current.get(index);
     return one !== undefined && isAvailable(one);
   });
@@ -119,7 +122,8 @@ export function plan(desired: DesiredService, observed: readonly ObservedInstanc
   );
   return {
     actions,
-    converged: settled && actions.length === 0 && observed.every(one => isWanted(desired, one) || isOver(one)),
+    available: allAvailable,
+    converged: allAvailable && actions.length === 0 && observed.every(one => isWanted(desired, one) || isOver(one)),
     again: waits.length > 0 ? Math.min(...waits) : undefined,
   };
 }

@@ -24,16 +24,19 @@ export interface RolledInstance {
 }
 
 export type Verdict =
-  /** Nothing to say before `deadline` (monotonic), unless something happens. */
-  | { readonly kind: 'going-on'; readonly deadline: Milliseconds; readonly progress: RolloutProgress }
+  /** Nothing to say before `deadline` (monotonic, if there is one), unless something happens. */
+  | { readonly kind: 'going-on'; readonly deadline: Milliseconds | undefined; readonly progress: RolloutProgress }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** @param fresh the instances of the new revision */
+/**
+ * @param fresh the instances of the new revision
+ * @param timeout `undefined` while nothing more is expected of them: the old ones only have to drain
+ */
 export function judgeRollout(
   to: number,
   fresh: readonly RolledInstance[],
   before: RolloutProgress | undefined,
-  timeout: Milliseconds,
+  timeout: Milliseconds | undefined,
   now: Milliseconds,
 ): Verdict {
   for (const { label, instance } of fresh) {
@@ -42,8 +45,9 @@ export function judgeRollout(
     return { kind: 'failed', reason: `${label}: ${reason ?? 'failed'}` };
   }
   const ready = fresh.filter(({ instance }) => instance.state === 'ready').length;
-  const isFurther = before?.to !== to || ready > before.ready;
+  const isFurther = before?.to !== to || ready > before.ready || timeout === undefined;
   const progress = isFurther ? { to, ready, since: now } : before;
+  if (timeout === undefined) return { kind: 'going-on', deadline: undefined, progress };
   const deadline = progress.since + timeout;
   if (now < deadline) return { kind: 'going-on', deadline, progress };
   const waiting = fresh.find(({ instance }) => instance.state !== 'ready');

@@ -81,7 +81,7 @@ export function firstRecord(first: Revision): ServiceRecord {
 export function rollOut(record: ServiceRecord, next: Revision, startedAt: Milliseconds): ServiceRecord {
   const revisions = [...record.revisions, next];
   const base = { ...record, revisions, nextRevision: next.number + 1, restarting: [] };
-  if (record.desired === 'down') return moveTo(base, next.number);
+  if (record.desired === 'down') return prune(moveTo(base, next.number));
   return { ...base, rollout: { from: record.current, to: next.number, state: 'rolling', startedAt } };
 }
 
@@ -96,16 +96,16 @@ export function concludeRollout(record: ServiceRecord): ServiceRecord {
   if (rollout?.state === 'rolling') {
     return prune({ ...moveTo(record, rollout.to), rollout: { ...rollout, state: 'succeeded' } });
   }
-  if (rollout?.state === 'reverting') return { ...record, rollout: { ...rollout, state: 'failed' } };
+  if (rollout?.state === 'reverting') return prune({ ...record, rollout: { ...rollout, state: 'failed' } });
   return record;
 }
 
-/** Keeps the last K revisions, and always the current one and what a rollout may still need. */
+/** Keeps the last K revisions, and always the current one. During a rollout instances of any may run, so all stay. */
 function prune(record: ServiceRecord): ServiceRecord {
+  if (isRolling(record)) return record;
   const keep = record.declared.keepRevisions;
-  const needed = new Set([record.current, ...(isRolling(record) ? [record.rollout?.from, record.rollout?.to] : [])]);
   const revisions = record.revisions.filter(
-    (one, at) => at >= record.revisions.length - keep || needed.has(one.number),
+    (one, at) => at >= record.revisions.length - keep || one.number === record.current,
   );
   return { ...record, revisions, served: record.served.filter(number => revisions.some(one => one.number === number)) };
 }
@@ -116,14 +116,20 @@ function prune(record: ServiceRecord): ServiceRecord {
  */
 export function declare(record: ServiceRecord, spec: ServiceSpec, release: Digest): ServiceRecord {
   const scaled = spec.instances !== record.declared.instances;
-  return prune({
+  const back = record.removing ? ({ ...record, removing: false, desired: 'up', stopped: [] } as const) : record;
+  const sized = scaled ? resize(back, spec.instances) : back;
+  return prune({ ...sized, declared: spec, declaredRelease: release });
+}
+
+/** What was said of an instance goes with it. */
+export function resize(record: ServiceRecord, instances: number): ServiceRecord {
+  const isLeft = (index: number) => index < instances;
+  return {
     ...record,
-    instances: scaled ? spec.instances : record.instances,
-    desired: record.removing ? 'up' : record.desired,
-    removing: false,
-    declared: spec,
-    declaredRelease: release,
-  });
+    instances,
+    stopped: record.stopped.filter(isLeft),
+    restarting: record.restarting.filter(isLeft),
+  };
 }
 
 /** Whether a process of one spec would be no different under the other. */
@@ -136,13 +142,13 @@ function runPart(spec: ServiceSpec): unknown {
   return [runtime, command, args, runtimeArgs, port, Object.entries(env).sort(), limits, probes];
 }
 
-/** The revision that a rollback without a number goes to: the last that served and isn't what runs now. */
+/** The revision that a rollback without a number goes to: the last that served and isn't what all should be of now. */
 export function previousRevision(record: ServiceRecord): Revision | undefined {
-  const current = revision(record, record.current);
+  const target = revision(record, targetRevision(record));
   return record.served
     .toReversed()
     .map(number => revision(record, number))
-    .find(one => one !== undefined && !isSameRun(one, current));
+    .find(one => one !== undefined && !isSameRun(one, target));
 }
 
 function moveTo(record: ServiceRecord, number: number): ServiceRecord {

@@ -64,11 +64,23 @@ function subgroups(group: string): readonly string[] {
   }
 }
 
-/** Pids of all processes in the group and in those inside it, zombies too where the kernel lists them. */
+/**
+ * Pids of all processes in the group and in those inside it, zombies too where the kernel lists them. None where there
+ * is no such group; where they can't be read, it throws, since that must not pass for "none is left".
+ */
 export function processesIn(group: string): readonly number[] {
-  const own = readSetting(group, 'cgroup.procs')?.split('\n') ?? [];
+  const own = membersOf(group).split('\n');
   const pids = own.filter(line => line !== '').map(Number);
   return [...pids, ...subgroups(group).flatMap(processesIn)];
+}
+
+function membersOf(group: string): string {
+  try {
+    return readFileSync(join(group, 'cgroup.procs'), 'latin1');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENODEV') return '';
+    throw error;
+  }
 }
 
 export function livingIn(group: string): readonly number[] {

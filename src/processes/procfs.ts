@@ -28,13 +28,19 @@ export function parseStat(line: string): ProcessStat | undefined {
   };
 }
 
-/** @returns `undefined` when there is no such process */
+/** @returns `undefined` when there is no such process. Where that can't be known, since no file can be opened, it throws. */
 export function readStat(pid: number): ProcessStat | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
   }
+}
+
+/** What the kernel says of a process that is not there, or no longer. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 }
 
 export function isLiving(pid: number): boolean {
@@ -63,7 +69,12 @@ class ProcfsVigil implements Vigil {
     } catch {
       return false;
     }
-    return firstByte[0] !== zero || isSame(this.#pid, this.#startTime);
+    if (firstByte[0] !== zero) return true;
+    try {
+      return isSame(this.#pid, this.#startTime);
+    } catch {
+      return true;
+    }
   }
 
   close(): void {
@@ -94,14 +105,14 @@ export class Procfs implements ProcessTable {
 
   async watch(identity: ProcessIdentity): Promise<Vigil | undefined> {
     if (identity.bootId !== this.bootId) return undefined;
-    let vigil: Vigil;
+    let vigil: Vigil | undefined;
     try {
       vigil = new ProcfsVigil(identity);
-    } catch {
-      return undefined;
+      if (isSame(identity.pid, identity.startTime)) return vigil;
+    } catch (error) {
+      if (!isGone(error)) throw error;
     }
-    if (isSame(identity.pid, identity.startTime)) return vigil;
-    vigil.close();
+    vigil?.close();
     return undefined;
   }
 

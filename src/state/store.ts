@@ -40,6 +40,7 @@ export async function openStateStore(home: string): Promise<StateStore> {
     services: async () => {
       const names = (await documentsIn(folders.services)).filter(name => serviceNamePattern.test(name));
       const records = await Promise.all(names.map(name => serviceKind.read(servicePath(name))));
+      for (const [at, record] of records.entries()) requireName(record, names[at]);
       return records.filter(record => record !== undefined);
     },
     saveService: record => inOrder(record.name, () => serviceKind.write(servicePath(record.name), record)),
@@ -50,7 +51,7 @@ export async function openStateStore(home: string): Promise<StateStore> {
       }),
     instances: async () => {
       const keys = (await documentsIn(folders.instances)).filter(key => parseInstanceKey(key) !== undefined);
-      const records = await Promise.all(keys.map(key => readOrForget(instancePath(key))));
+      const records = await Promise.all(keys.map(key => readOrForget(instancePath(key), key)));
       return records.filter(record => record !== undefined);
     },
     saveInstance: record => instanceKind.overwrite(instancePath(instanceKey(record.id)), record),
@@ -70,14 +71,26 @@ export async function openStateStore(home: string): Promise<StateStore> {
  * A power cut can leave an instance's record empty, since it isn't synced. Nothing is lost with it: no process
  * survived that cut, and one that is alive without a record is found by its trace.
  */
-async function readOrForget(path: string): Promise<InstanceRecord | undefined> {
+async function readOrForget(path: string, key: string): Promise<InstanceRecord | undefined> {
   try {
-    return await instanceKind.read(path);
+    const record = await instanceKind.read(path);
+    if (record !== undefined && (record.id === undefined || instanceKey(record.id) !== key)) throw misplaced(path);
+    return record;
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== 'SLIP_STATE_CORRUPT') throw error;
     await rm(path, { force: true });
     return undefined;
   }
+}
+
+/** A copy under another name would be two services of one name. */
+function requireName(record: ServiceRecord | undefined, name: string | undefined): void {
+  if (record !== undefined && record.name !== name) throw misplaced(`services/${name}.json`);
+}
+
+function misplaced(path: string): SlipwayError {
+  const expected = 'expected the document that its name says; restore it from a backup or remove it';
+  return new SlipwayError('SLIP_STATE_CORRUPT', `cannot read ${path}: ${expected}`);
 }
 
 async function documentsIn(folder: string): Promise<string[]> {

@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 import { isFree, Ports } from '../../src/control/ports.ts';
 import { newInstance } from '../../src/domain/instance/state.ts';
 import { firstRecord } from '../../src/domain/service.ts';
+import type { InstanceRecord } from '../../src/state/contract.ts';
 import { DocumentKind } from '../../src/state/document.ts';
 import { lockHome } from '../../src/state/lock.ts';
 import { openStateStore } from '../../src/state/store.ts';
@@ -73,6 +74,52 @@ describe('the state store', () => {
     );
     assert.deepEqual(await again.services(), []);
     assert.deepEqual(await readdir(join(home, 'services')), []);
+  });
+
+  const instanceRecord = (detail: string): InstanceRecord => {
+    const id = { service: 'greeter', index: 0, revision: 1 };
+    return { id, instance: { ...newInstance(), detail }, port: undefined, bootId: 'b' };
+  };
+
+  it('gives back the last record of an instance, whether that became longer or shorter', async t => {
+    const home = await tempDir(t);
+    const store = await openStateStore(home);
+    const path = join(home, 'instances', 'greeter.0.r1.json');
+    await writeFile(path, '{"longer": "than nothing"}');
+    for (const length of [10, 1, 3000, 30, 5000, 40, 4100, 50]) {
+      const record = instanceRecord('é'.repeat(length));
+      store.saveInstance(record);
+      const [saved] = await (await openStateStore(home)).instances();
+      assert.deepEqual(saved, JSON.parse(JSON.stringify(record)));
+    }
+    assert.deepEqual(await readdir(join(home, 'instances')), ['greeter.0.r1.json']);
+  });
+
+  it('has a whole record of an instance when its writer was killed', async t => {
+    const home = await tempDir(t);
+    const module = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+    const writer = `
+      import { openStateStore } from ${module('../../src/state/store.ts')};
+      const store = await openStateStore(process.argv[1]);
+      const record = JSON.parse(process.argv[2]);
+      for (let i = 0; ; i += 1) {
+        const detail = 'x'.repeat((i * 37) % 3000);
+        store.saveInstance({ ...record, port: detail.length, instance: { ...record.instance, detail } });
+        if (i === 0) process.send('writing');
+      }
+    `;
+    const record = JSON.stringify(instanceRecord(''));
+    for (let round = 0; round < 8; round += 1) {
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', writer, home, record], {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      await once(child, 'message');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const [saved] = await (await openStateStore(home)).instances();
+      assert.ok(saved !== undefined, 'there is a record');
+      assert.equal(saved.instance.detail?.length, saved.port);
+    }
   });
 });
 

@@ -22,7 +22,7 @@ export interface InstanceEvents {
   /** The timer of the state that had this sequence number. */
   timeout: { readonly sequence: number };
   /** A new daemon found the process alive, in the state in which its record left it. */
-  adopted: { readonly as: 'starting' | 'ready' | 'unready' | 'stopping' };
+  adopted: { readonly as: 'starting' | 'ready' | 'unready' | 'draining' | 'stopping' };
   /** A new daemon found no such process. */
   lost: { readonly detail: string };
 }

@@ -5,7 +5,7 @@
 import type { Milliseconds } from '../clock.ts';
 import type { BackoffSpec } from '../spec.ts';
 import type { StepContext } from './events.ts';
-import type { ExitStatus, Instance, RestartHistory, RestartReason } from './state.ts';
+import type { Ending, ExitStatus, Instance, RestartHistory } from './state.ts';
 
 export type RestartDecision =
   | { readonly kind: 'now'; readonly history: RestartHistory }
@@ -21,7 +21,7 @@ export function backoffDelay(spec: BackoffSpec, attempt: number, random: number)
 
 export function decideRestart(
   instance: Instance,
-  ending: { readonly reason: RestartReason; readonly detail: string; readonly clean: boolean },
+  ending: Ending & { readonly clean: boolean },
   context: StepContext,
 ): RestartDecision {
   const { restart, now } = context;
@@ -32,7 +32,7 @@ export function decideRestart(
       ? { kind: 'complete', detail: `${ending.detail}; ${rule}` }
       : { kind: 'give-up', detail: `${ending.detail}; ${rule}`, history: instance.history };
   }
-  const stable = instance.launchedAt !== undefined && now - instance.launchedAt >= restart.stableAfter;
+  const stable = isStable(instance, ending, restart.stableAfter);
   // Both the window and the backoff need these, and nothing needs more of them than either looks at.
   const kept = restart.giveUpAfter === false ? 64 : Math.max(64, restart.giveUpAfter.restarts);
   const recent = [...(stable ? [] : instance.history.recent), now].slice(-kept);
@@ -51,6 +51,11 @@ export function decideRestart(
     }
   }
   return { kind: 'later', delay: backoffDelay(restart.backoff, recent.length, context.random), history };
+}
+
+/** What never came up was not stable, however long it was given. */
+function isStable({ launchedAt }: Instance, ending: Ending, stableAfter: Milliseconds): boolean {
+  return launchedAt !== undefined && ending.reason !== 'startup' && ending.at - launchedAt >= stableAfter;
 }
 
 /** `480 ms`, `9 s`, `6.4 s`, `3 m 20 s`. */

@@ -4,7 +4,7 @@
  */
 import type { EventKind, EventOf, InstanceEffect, StepContext } from './events.ts';
 import { decideRestart, exitInWords } from './restart.ts';
-import type { ExitStatus, Instance, InstanceStateKind, RestartReason } from './state.ts';
+import type { Ending, ExitStatus, Instance, InstanceStateKind, RestartReason } from './state.ts';
 
 /** Where a rule leads, before `step` adds what the two states own. */
 export interface Move {
@@ -19,9 +19,13 @@ export interface Rule<K extends EventKind> {
 }
 
 const noHistory = { total: 0, recent: [] } as const;
-const requested = { reason: 'requested', detail: 'restart was asked for' } as const;
 /** What `exitInWords` says of the only exit that is clean. */
 const cleanExit = exitInWords({ code: 0, oomKilled: false });
+
+/** Also of what was stopped: should it be wanted again before it is gone, it comes back as after a restart. */
+function onRequest({ now }: StepContext): Ending {
+  return { reason: 'requested', detail: 'restart was asked for', at: now };
+}
 
 export function terminate(change: Partial<Instance>): Move {
   return { to: 'stopping', change, effects: [{ kind: 'signal' }] };
@@ -36,12 +40,20 @@ function kill(change: Partial<Instance>): Move {
 }
 
 /** Nothing new starts beside survivors of the old: they are killed again first. */
-function launch(instance: Instance, change: Partial<Instance> = {}): Move {
-  if (instance.survivors.length > 0) return kill({ desired: 'up', ending: requested, ...change });
+function launch(instance: Instance, context: StepContext, change: Partial<Instance> = {}): Move {
+  if (instance.survivors.length > 0) return kill({ desired: 'up', ending: onRequest(context), ...change });
   const epoch = instance.epoch + 1;
   return {
     to: 'launching',
-    change: { desired: 'up', epoch, ending: undefined, retryAt: undefined, completed: false, ...change },
+    change: {
+      desired: 'up',
+      epoch,
+      launchedAt: undefined,
+      ending: undefined,
+      retryAt: undefined,
+      completed: false,
+      ...change,
+    },
     effects: [{ kind: 'spawn', epoch }],
   };
 }
@@ -57,21 +69,25 @@ export function note(
 /** A user's start or restart of what doesn't run: whatever went wrong before is forgiven. */
 export const startFresh: Rule<'start'> & Rule<'restart'> = {
   to: ['launching', 'killing'],
-  apply: (instance: Instance) => launch(instance, { history: noHistory, detail: undefined }),
+  apply: (instance: Instance, _event: object, context: StepContext) =>
+    launch(instance, context, { history: noHistory, detail: undefined }),
 };
 
 /** The backoff is over. */
-export const retry: Rule<'timeout'> = { to: ['launching', 'killing'], apply: instance => launch(instance) };
+export const retry: Rule<'timeout'> = {
+  to: ['launching', 'killing'],
+  apply: (instance, _event, context) => launch(instance, context),
+};
 
 /** `stop` where requests may be in flight: they finish first. */
 export const stopGently: Rule<'stop'> = {
   to: ['draining', 'killing'],
-  apply: (_instance, { hurry }) => (hurry ? kill : drain)({ desired: 'down' }),
+  apply: (_instance, { hurry }, context) => (hurry ? kill : drain)({ desired: 'down', ending: onRequest(context) }),
 };
 
 export const stopUnrouted: Rule<'stop'> = {
   to: ['stopping', 'killing'],
-  apply: (_instance, { hurry }) => (hurry ? kill : terminate)({ desired: 'down' }),
+  apply: (_instance, { hurry }, context) => (hurry ? kill : terminate)({ desired: 'down', ending: onRequest(context) }),
 };
 
 /** `stop` where a stop is under way already. */
@@ -93,24 +109,28 @@ export const stopWaiting: Rule<'stop'> = {
 
 export const restartGently: Rule<'restart'> = {
   to: ['draining'],
-  apply: () => drain({ desired: 'up', ending: requested }),
+  apply: (_instance, _event, context) => drain({ desired: 'up', ending: onRequest(context) }),
 };
 
 export const restartUnrouted: Rule<'restart'> = {
   to: ['stopping'],
-  apply: () => terminate({ desired: 'up', ending: requested }),
+  apply: (_instance, _event, context) => terminate({ desired: 'up', ending: onRequest(context) }),
 };
 
 export const spawned: Rule<'spawned'> = {
   to: ['starting', 'stopping'],
-  apply: (instance, _event, { now }) =>
-    instance.desired === 'up' ? { to: 'starting', change: { launchedAt: now } } : terminate({ launchedAt: now }),
+  apply: (instance, _event, context) => {
+    const launchedAt = context.now;
+    if (instance.desired === 'up') return { to: 'starting', change: { launchedAt } };
+    return terminate({ launchedAt, ending: onRequest(context) });
+  },
 };
 
 /** A launch can fail after the process exists; so this too goes by way of `killing`. */
 export const spawnFailed: Rule<'spawnFailed'> = {
   to: ['killing'],
-  apply: (_instance, { detail }) => kill({ launchedAt: undefined, ending: { reason: 'launch-failed', detail } }),
+  apply: (_instance, { detail }, { now }) =>
+    kill({ launchedAt: undefined, ending: { reason: 'launch-failed', detail, at: now } }),
 };
 
 export const readinessPassed: Rule<'readinessPassed'> = {
@@ -131,8 +151,8 @@ export const readinessFailed: Rule<'readinessFailed'> = {
 
 export const startupFailed: Rule<'startupFailed'> = {
   to: ['stopping'],
-  apply: (_instance, { detail }) =>
-    terminate({ ending: { reason: 'startup', detail: `startup probe failed: ${detail}` } }),
+  apply: (_instance, { detail }, { now }) =>
+    terminate({ ending: { reason: 'startup', detail: `startup probe failed: ${detail}`, at: now } }),
 };
 
 export function livenessFailed(
@@ -141,17 +161,17 @@ export function livenessFailed(
 ): Rule<'livenessFailed'> {
   return {
     to: [to],
-    apply: (_instance, { detail }) =>
-      next({ ending: { reason: 'liveness', detail: `liveness probe failed: ${detail}` } }),
+    apply: (_instance, { detail }, { now }) =>
+      next({ ending: { reason: 'liveness', detail: `liveness probe failed: ${detail}`, at: now } }),
   };
 }
 
 /** The first cause wins: what was told to restart and then exits 1 was restarted on request. */
 export const exited: Rule<'exited'> = {
   to: ['killing'],
-  apply: (instance, { exit }) =>
+  apply: (instance, { exit }, { now }) =>
     kill({
-      ending: instance.ending ?? { reason: reasonOf(exit), detail: exitInWords(exit) },
+      ending: instance.ending ?? { reason: reasonOf(exit), detail: exitInWords(exit), at: now },
     }),
 };
 
@@ -180,6 +200,8 @@ export const recovered: Rule<'adopted'> = {
   apply: (instance, event, { now }) => {
     const change: Partial<Instance> = { launchedAt: instance.launchedAt ?? now };
     if (event.as === 'stopping') return terminate(change);
+    // Its requests get the whole drain once more: how much of it was over is not known.
+    if (event.as === 'draining') return drain(change);
     if (instance.desired === 'down') return event.as === 'starting' ? terminate(change) : drain(change);
     return { to: event.as, change };
   },
@@ -188,19 +210,19 @@ export const recovered: Rule<'adopted'> = {
 /** The main process is gone; what it left behind is not known, so it is looked for first. */
 export const relaunch: Rule<'lost'> = {
   to: ['killing'],
-  apply: (instance, { detail }) => kill({ ending: instance.ending ?? { reason: 'exited', detail } }),
+  apply: (instance, { detail }, { now }) => kill({ ending: instance.ending ?? { reason: 'exited', detail, at: now } }),
 };
 
 function settle(instance: Instance, context: StepContext): Move {
   const change: Partial<Instance> = { survivors: [], ending: undefined };
-  const ending = instance.ending ?? { reason: 'exited', detail: 'its process was gone' };
+  const ending = instance.ending ?? { reason: 'exited', detail: 'its process was gone', at: context.now };
   if (instance.desired === 'down') return { to: 'stopped', change: { ...change, detail: 'stopped on request' } };
   const clean = ending.reason === 'exited' && ending.detail === cleanExit;
   const decision = decideRestart(instance, { ...ending, clean }, context);
   const restarted = { kind: 'restarted', reason: ending.reason, detail: ending.detail } as const;
   switch (decision.kind) {
     case 'now': {
-      const move = launch(instance, { ...change, history: decision.history, detail: ending.detail });
+      const move = launch(instance, context, { ...change, history: decision.history, detail: ending.detail });
       return { ...move, effects: [restarted, ...(move.effects ?? [])] };
     }
     case 'later':

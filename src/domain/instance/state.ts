@@ -59,6 +59,13 @@ export interface ExitStatus {
 /** Why the process was, or is to be, replaced. `requested` is planned and never counts as a failure. */
 export type RestartReason = 'exited' | 'oom-killed' | 'liveness' | 'startup' | 'launch-failed' | 'requested';
 
+export interface Ending {
+  readonly reason: RestartReason;
+  readonly detail: string;
+  /** Monotonic: when it was decided; to end a tree can take long after that. */
+  readonly at: Milliseconds;
+}
+
 export interface RestartHistory {
   /** Unplanned restarts since the first start or the last `start` by a user. */
   readonly total: number;
@@ -77,7 +84,7 @@ export interface Instance {
   /** Monotonic; of the present process. */
   readonly launchedAt: Milliseconds | undefined;
   /** Decided before the process was gone, so that the reason outlives it. */
-  readonly ending: { readonly reason: RestartReason; readonly detail: string } | undefined;
+  readonly ending: Ending | undefined;
   /** In words: why it is in this state. */
   readonly detail: string | undefined;
   /** Monotonic; in `backoff`. */
