@@ -7,7 +7,7 @@ import { createServer, isIP, isIPv6, type Server } from 'node:net';
 import { SlipwayError } from '../domain/errors.ts';
 
 /** As the kernel allows it: `net.core.somaxconn` cuts it down. A crash of the worker is waited out in there. */
-export const backlog = 4096;
+const backlog = 4096;
 
 export interface ListenAddress {
   readonly host: string;
@@ -37,7 +37,7 @@ export async function resolveListenAddress(address: string): Promise<ListenAddre
 }
 
 /** What `server.listen` must be given. */
-export function listenOptions(at: ListenAddress) {
+function listenOptions(at: ListenAddress) {
   return { host: at.host, port: at.port, backlog, ipv6Only: isIPv6(at.host), exclusive: true };
 }
 
