@@ -301,13 +301,17 @@ test('another command line is an upgrade: a successor that runs it takes over', 
   await router.link.ensure(['127.0.0.1:0']);
   const { port, record } = router;
   const upgraded = new TestRouter(router.home, [process.execPath, '--no-warnings', ...router.command.slice(1)]);
-  t.after(() => upgraded.link.close());
-  await upgraded.link.ensure(['127.0.0.1:0']);
-  assert.equal(upgraded.port, port);
-  assert.notEqual(upgraded.link.identity()?.pid, record.worker.pid);
-  const commandLine = readFileSync(`/proc/${upgraded.link.identity()?.pid}/cmdline`, 'utf8');
-  assert.match(commandLine, /--no-warnings/);
-  await eventually('the first link follows', () => router.link.identity()?.pid === upgraded.link.identity()?.pid);
+  try {
+    await upgraded.link.ensure(['127.0.0.1:0']);
+    assert.equal(upgraded.port, port);
+    assert.notEqual(upgraded.link.identity()?.pid, record.worker.pid);
+    const commandLine = readFileSync(`/proc/${upgraded.link.identity()?.pid}/cmdline`, 'utf8');
+    assert.match(commandLine, /--no-warnings/);
+    await eventually('the first link follows', () => router.link.identity()?.pid === upgraded.link.identity()?.pid);
+  } finally {
+    // Before the home is removed: hooks run in the order of their registration, and a link would start a router anew.
+    upgraded.link.close();
+  }
 });
 
 test('a home whose sockets have paths too long for the system', async t => {
