@@ -53,6 +53,7 @@ const files = (given.length > 0 ? given : ['test']).flatMap(testFiles);
 const { status } = spawnSync(
   process.execPath,
   ['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...flags, ...files],
-  { stdio: 'inherit' },
+  // A test file that never ends fails the run instead of holding it up.
+  { stdio: 'inherit', timeout: 30 * 60_000, killSignal: 'SIGKILL' },
 );
 process.exit(status ?? 1);
