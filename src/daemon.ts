@@ -89,7 +89,6 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
   const runtimes = createRuntimes({ preparedDir: (digest, key) => releases.preparedDir(digest, key) });
   const deployer = new Deployer(releases, runtimes, () => project);
   const applier = new Applier(fleet, deployer, clock);
-  const upkeep = new Upkeep({ clock, fleet, deployer, logs, router, log, project: () => project });
 
   const adopted = await fleet.recover();
   routing.release();
@@ -118,6 +117,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     { applier, store, audit, settle, onApplied: () => upkeep.collectSoon() },
     applied,
   );
+  const upkeep = new Upkeep({ clock, fleet, deployer, configuration, logs, router, log, project: () => project });
   const control = new ControlPlane({
     fleet,
     deployer,

@@ -32,7 +32,10 @@ export class Configuration {
   #problem: string | undefined;
   #watcher: FSWatcher | undefined;
   #watched: string | undefined;
+  /** Digest of the text that was tried last; it is not tried again by itself. */
+  #refused: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  #underWay = 0;
   readonly #closing = new AbortController();
 
   constructor(parts: ConfigurationParts, applied: AppliedConfig | undefined) {
@@ -47,8 +50,12 @@ export class Configuration {
 
   /** One after the other; the file is read when its turn comes. @throws SlipwayError, and nothing changed */
   apply(path: string, options: ApplyOptions, actor: Actor, signal?: AbortSignal): Promise<ApplyResult> {
+    this.#underWay += 1;
     const mine = this.#queue.then(() => this.#apply(path, options, actor, signal));
-    this.#queue = mine.catch(() => {});
+    const done = () => {
+      this.#underWay -= 1;
+    };
+    this.#queue = mine.then(done, done);
     return mine;
   }
 
@@ -61,6 +68,23 @@ export class Configuration {
   }
 
   /** What is under way is broken off where nothing was touched yet. */
+  /** Looks for itself: a watch is prompt, but misses what happens while it is being set up, or behind a link. */
+  async check(): Promise<void> {
+    const path = this.#watched;
+    if (path === undefined || this.#closing.signal.aborted) return;
+    const digest = (await digestOf(path)) ?? 'missing';
+    // What is being applied right now is perhaps this very text.
+    if (path !== this.#watched || digest === this.#refused || this.#underWay > 0) return;
+    if (digest === this.#applied?.digest) {
+      // It was put back as it was.
+      this.#problem = undefined;
+      this.#refused = undefined;
+      return;
+    }
+    this.#refused = digest;
+    await this.#follow(path, 'config watch');
+  }
+
   close(): void {
     this.#closing.abort(new SlipwayError('SLIP_STOPPING', 'cannot apply the configuration: the daemon is going down'));
     void this.#watcher?.close();
@@ -133,11 +157,10 @@ export class Configuration {
       awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 },
       cwd: dirname(path),
     });
-    const changed = async () => {
-      if (this.#closing.signal.aborted || this.#watched !== path) return;
-      if ((await digestOf(path)) !== this.#applied?.digest) await this.#follow(path, 'config watch');
-      // It was put back as it was.
-      else this.#problem = undefined;
+    const changed = () => {
+      // What was refused before may be right now, though its text is the same: a package is there, a port is free.
+      this.#refused = undefined;
+      return this.check();
     };
     this.#watcher
       .on('add', changed)

@@ -1,9 +1,10 @@
-/** What comes round by itself: log rotation, collection of unused releases, a router that is gone, a missed event. */
+/** What comes round by itself: log rotation, a look at the configuration, collection of unused releases, a router that is gone, a missed event. */
 import type { Cancel, Clock, Milliseconds } from '../domain/clock.ts';
 import type { ProjectSpec } from '../domain/spec.ts';
 import type { Log } from '../logger.ts';
 import type { LogStore } from '../logs/contract.ts';
 import type { RouterLink } from '../router-link/contract.ts';
+import type { Configuration } from './configuration.ts';
 import { crashPoint } from './crash-points.ts';
 import type { Deployer } from './deployer.ts';
 import type { Fleet } from './fleet.ts';
@@ -12,6 +13,7 @@ export interface UpkeepParts {
   readonly clock: Clock;
   readonly fleet: Fleet;
   readonly deployer: Deployer;
+  readonly configuration: Configuration;
   readonly logs: LogStore;
   readonly router: RouterLink;
   readonly log: Log;
@@ -20,6 +22,7 @@ export interface UpkeepParts {
 
 const rotateEvery = 5_000;
 const routerEvery = 1_000;
+const configurationEvery = 5_000;
 const collectEvery = 600_000;
 /** Nothing waits for this one: it makes good what an event that was lost would have done. */
 const reconcileEvery = 30_000;
@@ -34,12 +37,13 @@ export class Upkeep {
   }
 
   start(): void {
-    const { fleet, logs, router, project } = this.#parts;
+    const { configuration, fleet, logs, router, project } = this.#parts;
     this.#stopped = false;
     this.#repeat('log rotation', rotateEvery, async () => {
       await logs.rotate(project().logs);
       crashPoint('logs.rotated');
     });
+    this.#repeat('configuration', configurationEvery, () => configuration.check());
     this.#repeat('router', routerEvery, async () => {
       if (router.status().state === 'down') await router.ensure(project().router.listen);
     });
