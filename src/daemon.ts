@@ -19,8 +19,10 @@ import { crashPoint } from './control/crash-points.ts';
 import { Deployer } from './control/deployer.ts';
 import { Fleet } from './control/fleet.ts';
 import { Ports } from './control/ports.ts';
+import { listensOf, settingsOf } from './control/router-settings.ts';
 import { Routing } from './control/routing.ts';
 import { Upkeep } from './control/upkeep.ts';
+import type { RouterSettings } from './domain/router-spec.ts';
 import type { ProjectSpec } from './domain/spec.ts';
 import type { Log } from './logger.ts';
 import { createLogStore } from './logs/store.ts';
@@ -71,8 +73,9 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
   const releases = createReleaseStore(home);
   const router = createRouterLink({ home, clock, log, routerCommand: routerCommand() });
   const counters = new Counters();
+  let settings: RouterSettings = settingsOf(project.router);
   const ports = new Ports(project.ports);
-  const routing = new Routing(router, () => fleet.table());
+  const routing = new Routing(router, () => ({ settings, services: fleet.table() }));
   const fleet = new Fleet({
     clock,
     random: Math.random,
@@ -98,10 +101,15 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     const moved = next.metrics.listen !== project.metrics.listen || metricsListener === undefined;
     const address = next.metrics.listen;
     const listener = moved && address !== undefined ? await serveMetrics(address, metrics, log) : undefined;
+    // First, so that there are certificates for an address before it is listened on.
+    settings = settingsOf(next.router);
+    routing.changed();
     try {
-      await router.ensure(next.router.listen);
+      await router.ensure(listensOf(next));
       crashPoint('router.started');
     } catch (error) {
+      settings = settingsOf(project.router);
+      routing.changed();
       await listener?.close();
       throw error;
     }

@@ -10,12 +10,13 @@ import type {
   InstanceStatus,
   RevisionSummary,
   RolloutStatus,
+  RouteView,
   ServiceStatus,
 } from '../control/views.ts';
 import type { PlannedChange } from '../domain/change.ts';
 import { instanceStates } from '../domain/instance/state.ts';
 import { serviceNamePattern } from '../domain/names.ts';
-import type { Limits, RouteSpec } from '../domain/spec.ts';
+import type { Limits } from '../domain/spec.ts';
 import type { LogLine } from '../logs/contract.ts';
 import type { Enforcement, Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
@@ -34,7 +35,7 @@ const route = z.object({
   host: z.string().exactOptional().describe('Exact, or a suffix as in `*.example`; absent for any.'),
   path: z.string(),
   stripPrefix: z.boolean(),
-} satisfies Shape<RouteSpec>) satisfies z.ZodType<RouteSpec>;
+} satisfies Shape<RouteView>) satisfies z.ZodType<RouteView>;
 
 const limits = z.object({
   memory: z.number().exactOptional().describe('Bytes.'),
@@ -107,6 +108,7 @@ export const serviceStatus = z.object({
   runtime: z.string(),
   command: strings,
   routes: z.array(route).readonly(),
+  tcp: strings.describe('Addresses of the router whose connections are passed on to the instances as they are.'),
   limits,
   dependsOn: strings,
   env: z.record(z.string(), z.string()).readonly().describe('Values only where they are no secret.'),

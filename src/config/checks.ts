@@ -1,10 +1,8 @@
 /** What no single value can break alone: rules between values, services and addresses. */
-import { parseAddress } from './address.ts';
 import { portPlaceholder } from './interpolate.ts';
 import type { Finding } from './issues.ts';
 import { type Path, show } from './problem.ts';
 import { packageParts, routesOf } from './resolve.ts';
-import { formatRoute } from './route.ts';
 import { runtimeNames } from './runtime-names.ts';
 import type { ProjectConfig } from './schema/project.ts';
 import type { ServiceConfig } from './schema/service.ts';
@@ -94,6 +92,12 @@ function* checkPortless(service: ServiceConfig, at: At): Generator<Finding> {
     const key = service.routes ? 'routes' : 'route';
     yield { path: at(key), message: `cannot route to a service with port: false: remove ${key}, or give it a port` };
   }
+  if (service.tcp.length > 0) {
+    yield {
+      path: at('tcp'),
+      message: 'cannot pass connections on to a service with port: false: remove tcp, or give it a port',
+    };
+  }
   for (const key of ['command', 'args', 'runtimeArgs'] as const) yield* checkPlaceholders(service[key] ?? [], at, key);
 }
 
@@ -115,12 +119,7 @@ export function* checkRuntimeName(name: string, path: Path): Generator<Finding> 
 }
 
 /** Rules between services. `names` are all names in the file, of broken services too. */
-export function* checkServices(
-  services: Services,
-  names: readonly string[],
-  placeOf: (path: Path) => string,
-): Generator<Finding> {
-  yield* checkRoutes(services, placeOf);
+export function* checkServices(services: Services, names: readonly string[]): Generator<Finding> {
   const known = new Set(names);
   for (const [name, { dependsOn }] of services) {
     for (const [index, dependency] of dependsOn.entries()) {
@@ -134,25 +133,6 @@ export function* checkServices(
     }
   }
   yield* checkCycles(services);
-}
-
-function* checkRoutes(services: Services, placeOf: (path: Path) => string): Generator<Finding> {
-  const owners = new Map<string, { readonly service: string; readonly path: Path }>();
-  for (const [name, service] of services) {
-    for (const [index, route] of routesOf(service).entries()) {
-      const path: Path = service.routes ? ['services', name, 'routes', index] : ['services', name, 'route'];
-      const key = formatRoute(route);
-      const owner = owners.get(key);
-      if (!owner) {
-        owners.set(key, { service: name, path });
-        continue;
-      }
-      yield {
-        path,
-        message: `cannot route ${key} here: it goes to ${owner.service === name ? 'this service' : `"${owner.service}"`} already (${placeOf(owner.path)})`,
-      };
-    }
-  }
 }
 
 /** Each cycle once, reported where its first service (in the order of the file) depends on the next. */
@@ -190,38 +170,6 @@ function formatCycle(names: readonly string[]): string {
   return shown.join(' → ');
 }
 
-/** Addresses and ports must not be claimed twice. */
-export function* checkPorts(project: ProjectConfig, services: Services): Generator<Finding> {
-  const claims: { readonly address: string; readonly path: Path }[] = project.router.listen.map((address, index) => ({
-    address,
-    path: ['router', 'listen', index],
-  }));
-  if (project.metrics.listen !== undefined)
-    claims.push({ address: project.metrics.listen, path: ['metrics', 'listen'] });
-  const seen = new Set<string>();
-  const { from, to } = project.ports;
-  for (const { address, path } of claims) {
-    const port = parseAddress(address)?.port ?? 0;
-    if (port !== 0 && seen.has(address)) {
-      yield { path, message: `cannot listen on ${address} twice: expected another address here` };
-    }
-    seen.add(address);
-    if (port >= from && port <= to) {
-      yield {
-        path,
-        message: `cannot listen on port ${port}, which ports: ${from}-${to} hands to instances: choose another`,
-      };
-    }
-  }
-  const wanted = sum(services, ({ port, instances }) => (port === false ? 0 : instances));
-  if (wanted > to - from + 1) {
-    yield {
-      path: ['ports'],
-      message: `cannot give ${wanted} instances a port each out of ${to - from + 1}: expected a wider range`,
-    };
-  }
-}
-
 /** Things that work, but maybe not as meant. */
 export function* doubts({ ports: { from, to } }: ProjectConfig): Generator<Finding> {
   if (to >= 32_768 && from <= 60_999) {
@@ -229,8 +177,4 @@ export function* doubts({ ports: { from, to } }: ProjectConfig): Generator<Findi
       'these ports overlap with 32768-60999, from which Linux by default takes those of outgoing connections; a busy one is skipped';
     yield { path: ['ports'], message };
   }
-}
-
-function sum(services: Services, count: (service: ServiceConfig) => number): number {
-  return [...services.values()].reduce((total, service) => total + count(service), 0);
 }

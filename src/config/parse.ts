@@ -4,11 +4,12 @@
  */
 import { dirname } from 'node:path';
 import type { ProjectSpec } from '../domain/spec.ts';
-import { checkPorts, checkRuntimeName, checkService, checkServices, doubts } from './checks.ts';
+import { checkRuntimeName, checkService, checkServices, doubts } from './checks.ts';
 import { checkCommandWord, type Environment, interpolate } from './interpolate.ts';
 import { describeIssues, type Finding } from './issues.ts';
 import { type ConfigResult, formatPath, type Path, type Problem } from './problem.ts';
 import { resolveService, resolveSettings } from './resolve.ts';
+import { checkPorts, checkRouter, checkRoutes } from './router-checks.ts';
 import { type ProjectConfig, projectSchema } from './schema/project.ts';
 import { serviceName } from './schema/scalars.ts';
 import { type ServiceConfig, serviceSchema } from './schema/service.ts';
@@ -97,9 +98,11 @@ function validate(tree: Tree, file: string): Validation {
     const { line, column } = tree.locate(path);
     return `${file}:${line}:${column}`;
   };
-  addSome(findings, checkServices(services, Object.keys(named), placeOf));
+  addSome(findings, checkRoutes(services, parsed.success ? parsed.data.router.routes : [], placeOf));
+  addSome(findings, checkServices(services, Object.keys(named)));
   if (!parsed.success) return { services, findings };
   addSome(findings, checkPorts(parsed.data, services));
+  addSome(findings, checkRouter(parsed.data));
   for (const name of Object.keys(parsed.data.runtimes)) addSome(findings, checkRuntimeName(name, ['runtimes', name]));
   return { config: parsed.data, services, findings };
 }

@@ -3,6 +3,8 @@
  * their keys. A package whose bytes changed under the same path is not seen here: that needs the disk.
  */
 import type { PlannedChange } from '../domain/change.ts';
+import type { RouteSpec } from '../domain/route-spec.ts';
+import { defaultSettings, type RouterSpec } from '../domain/router-spec.ts';
 import type { EnvValue, PackageSource, ProbeKind, ProbeSpec, ProjectSpec, ServiceSpec } from '../domain/spec.ts';
 import { formatDuration } from './duration.ts';
 import { redactValue } from './redact.ts';
@@ -15,7 +17,7 @@ export function planChanges(before: ProjectSpec | undefined, after: ProjectSpec)
   const add = (service: string, action: PlannedChange['action'], details: readonly string[]): void => {
     if (details.length > 0) changes.push({ service, action, details });
   };
-  add('', 'router', diff(before?.router ?? { listen: [] }, after.router));
+  add('', 'router', diffRouter(before?.router, after.router));
   if (before) add('', 'settings', diff(settings(before), settings(after)));
 
   const old = before?.services ?? {};
@@ -30,6 +32,14 @@ export function planChanges(before: ProjectSpec | undefined, after: ProjectSpec)
   return changes;
 }
 
+function diffRouter(before: RouterSpec | undefined, after: RouterSpec): string[] {
+  // Before anything was applied there is no router, so its addresses are news, and its defaults are not.
+  const base = before ?? { ...defaultSettings, listen: [], workers: 0 };
+  const { routes: _was, ...was } = base;
+  const { routes: _is, ...is } = after;
+  return [...diff(was, is), ...diffRoutes(base.routes, after.routes)];
+}
+
 function settings({ metrics, ports, logs, unpack, runtimes }: ProjectSpec): object {
   return { metrics, ports: `${ports.from}-${ports.to}`, logs, unpack, runtimes };
 }
@@ -37,12 +47,13 @@ function settings({ metrics, ports, logs, unpack, runtimes }: ProjectSpec): obje
 function summary(service: ServiceSpec): string[] {
   const { package: source, instances, routes } = service;
   const details = [`package: ${formatSource(source)}`, `instances: ${instances}`];
-  return routes.length > 0 ? [...details, `routes: ${formatRoutes(service)}`] : details;
+  return routes.length > 0 ? [...details, `routes: ${formatRoutes(routes)}`] : details;
 }
 
 function diffService(before: ServiceSpec, after: ServiceSpec): string[] {
   return [
     ...diff(visible(before), visible(after)),
+    ...diffRoutes(before.routes, after.routes),
     ...[...union(before.env, after.env)].flatMap(name => diffEnv(name, own(before.env, name), own(after.env, name))),
     ...probeKinds.flatMap(kind => diffProbe(kind, before.probes[kind], after.probes[kind])),
   ];
@@ -50,13 +61,22 @@ function diffService(before: ServiceSpec, after: ServiceSpec): string[] {
 
 /** All but environment and probes, in the words of slipway.yaml. */
 function visible(service: ServiceSpec): object {
-  const { name: _name, env: _env, probes: _probes, runtime, port, dependsOn, restart, ...rest } = service;
+  const {
+    name: _name,
+    env: _env,
+    probes: _probes,
+    runtime,
+    port,
+    routes: _routes,
+    dependsOn,
+    restart,
+    ...rest
+  } = service;
   return {
     ...rest,
     package: formatSource(service.package),
     runtime: runtime && (runtime.range === undefined ? runtime.name : `${runtime.name}@${runtime.range}`),
     port: port === false ? false : port.env,
-    routes: formatRoutes(service),
     dependsOn: [...dependsOn].sort(),
     restart: {
       ...restart,
@@ -70,7 +90,17 @@ function formatSource(source: PackageSource): string {
   return source.kind === 'path' ? source.path : `${source.url} (sha256 ${source.sha256.slice(0, 12)}…)`;
 }
 
-function formatRoutes({ routes }: ServiceSpec): string {
+/** What a route does to requests is not quoted: headers hold credentials now and then. */
+function diffRoutes(before: readonly RouteSpec[], after: readonly RouteSpec[]): string[] {
+  const moved = diffValue('routes', formatRoutes(before), formatRoutes(after));
+  if (moved.length > 0) return moved;
+  const was = new Map(before.map(route => [formatRoute(route), JSON.stringify(route)]));
+  return after
+    .filter(route => was.get(formatRoute(route)) !== JSON.stringify(route))
+    .map(route => `routes ${formatRoute(route)}: changed`);
+}
+
+function formatRoutes(routes: readonly RouteSpec[]): string {
   const formatted = routes.map(route => (route.stripPrefix ? `${formatRoute(route)} (stripped)` : formatRoute(route)));
   return formatted.sort().join(', ') || 'none';
 }
@@ -130,7 +160,7 @@ function diffValue(label: string, before = 'none', after = 'none'): string[] {
   return before === after ? [] : [`${label}: ${before} → ${after}`];
 }
 
-const sizes = new Set(['memory', 'rotateAt', 'totalSize']);
+const sizes = new Set(['memory', 'rotateAt', 'totalSize', 'head', 'target', 'trailers', 'body']);
 const durations = new Set([
   'initialDelay',
   'period',
@@ -141,6 +171,17 @@ const durations = new Set([
   'minReady',
   'grace',
   'drain',
+  'headTimeout',
+  'bodyTimeout',
+  'keepAlive',
+  'connectTimeout',
+  'responseTimeout',
+  'idleTimeout',
+  'instanceKeepAlive',
+  'slowStart',
+  'within',
+  'open',
+  'upgradeGrace',
 ]);
 
 function format(key: string, value: unknown): string | undefined {

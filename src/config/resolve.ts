@@ -1,6 +1,8 @@
 /** Validated configuration → what the domain works with: absolute paths, sources of packages, kinds of variables. */
 import { resolve } from 'node:path';
-import type { EnvValue, PackageSource, ProjectSpec, RouteSpec, RuntimeRequest, ServiceSpec } from '../domain/spec.ts';
+import type { RouteSpec } from '../domain/route-spec.ts';
+import type { RouterSpec } from '../domain/router-spec.ts';
+import type { EnvValue, PackageSource, ProjectSpec, RuntimeRequest, ServiceSpec } from '../domain/spec.ts';
 import { type Environment, interpolate } from './interpolate.ts';
 import type { ProjectConfig } from './schema/project.ts';
 import type { ServiceConfig } from './schema/service.ts';
@@ -13,11 +15,12 @@ export interface ResolveContext {
 
 /** All but the services. */
 export function resolveSettings(
-  { services: _services, runtimes, metrics, ...settings }: ProjectConfig,
+  { services: _services, runtimes, metrics, router, ...settings }: ProjectConfig,
   { folder }: ResolveContext,
 ): Omit<ProjectSpec, 'services'> {
   return {
     ...settings,
+    router: resolveRouter(router, folder),
     metrics: metrics.listen === undefined ? {} : { listen: metrics.listen },
     runtimes: mapValues(runtimes, paths => paths.map(path => resolve(folder, path))),
   };
@@ -32,8 +35,30 @@ export function resolveService(name: string, config: ServiceConfig, context: Res
     package: resolvePackage(config, context.folder),
     ...(runtime === undefined ? {} : { runtime: resolveRuntime(runtime) }),
     env: mapValues(env, value => resolveEnv(value, context)),
-    routes: routesOf(config),
+    routes: routesOf(config).map(route => resolveRoute(route, context.folder)),
   };
+}
+
+function resolveRouter(router: ProjectConfig['router'], folder: string): RouterSpec {
+  const { tls, accessLog, routes } = router;
+  return {
+    ...router,
+    tls: {
+      ...tls,
+      certificates: tls.certificates.map(({ cert, key }) => ({
+        cert: resolve(folder, cert),
+        key: resolve(folder, key),
+      })),
+    },
+    accessLog: accessLog && { ...accessLog, path: resolve(folder, accessLog.path) },
+    routes: routes.map(route => resolveRoute(route, folder)),
+  };
+}
+
+function resolveRoute(route: RouteSpec, folder: string): RouteSpec {
+  const { respond } = route;
+  if (respond === undefined || !('file' in respond.body)) return route;
+  return { ...route, respond: { ...respond, body: { file: resolve(folder, respond.body.file) } } };
 }
 
 export function routesOf({ route, routes }: Pick<ServiceConfig, 'route' | 'routes'>): readonly RouteSpec[] {

@@ -1,6 +1,6 @@
 /** Routes in their short form, `host/path`, and the one spelling that each host and path has. */
 
-import type { RouteSpec } from '../domain/spec.ts';
+import type { RouteSpec } from '../domain/route-spec.ts';
 
 const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 

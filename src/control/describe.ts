@@ -25,7 +25,12 @@ export async function describeService(service: ServiceActor, now: Milliseconds):
     release: target?.release ?? '',
     runtime: target === undefined ? '' : runtimeInWords(target),
     command: target?.launch.argv ?? [],
-    routes: record.declared.routes,
+    routes: record.declared.routes.map(({ host, path, stripPrefix }) => ({
+      ...(host === undefined ? {} : { host }),
+      path,
+      stripPrefix,
+    })),
+    tcp: record.declared.tcp,
     limits: target?.spec.limits ?? {},
     dependsOn: record.declared.dependsOn,
     env: target === undefined ? {} : redactEnv(target.spec),

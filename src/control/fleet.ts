@@ -132,7 +132,9 @@ export class Fleet {
   }
 
   table(): readonly RoutedService[] {
-    return this.services.filter(one => one.record.declared.routes.length > 0).map(one => one.routed());
+    return this.services
+      .filter(({ record: { declared } }) => declared.routes.length + declared.tcp.length > 0)
+      .map(one => one.routed());
   }
 
   /** What must not be collected: what may run again, and what still runs. */

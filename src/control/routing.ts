@@ -1,18 +1,21 @@
 /** The routing table as the instances make it: which are ready, under which routes. */
 import type { RouterLink } from '../router-link/contract.ts';
-import type { RoutedService } from '../router-link/protocol.ts';
+import type { RouteTable } from '../router-link/protocol.ts';
 import { crashPoint } from './crash-points.ts';
+
+/** The router counts tables itself. */
+export type RoutingTable = Required<Omit<RouteTable, 'version'>>;
 
 export class Routing {
   readonly #link: RouterLink;
-  readonly #table: () => readonly RoutedService[];
+  readonly #table: () => RoutingTable;
   #scheduled = false;
   #held = true;
   /** As JSON. */
   #published: string | undefined;
 
   /** Publishes nothing until `release`: a daemon that hasn't yet found all instances must not withdraw any. */
-  constructor(link: RouterLink, table: () => readonly RoutedService[]) {
+  constructor(link: RouterLink, table: () => RoutingTable) {
     this.#link = link;
     this.#table = table;
   }
@@ -38,7 +41,7 @@ export class Routing {
     const text = JSON.stringify(table);
     if (text === this.#published) return;
     this.#published = text;
-    this.#link.publish(table);
+    this.#link.publish(table.services, table.settings);
     crashPoint('router.published');
   }
 

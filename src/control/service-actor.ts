@@ -147,10 +147,10 @@ export class ServiceActor {
     const { declared } = this.#record;
     const endpoints = this.actors.flatMap(actor =>
       actor.instance.state === 'ready' && actor.port !== undefined
-        ? [{ id: actor.key, host: '127.0.0.1', port: actor.port }]
+        ? [{ id: actor.key, index: actor.id.index, host: '127.0.0.1', port: actor.port }]
         : [],
     );
-    return { name: this.name, routes: declared.routes, endpoints };
+    return { name: this.name, routes: declared.routes, traffic: declared.traffic, tcp: declared.tcp, endpoints };
   }
 
   /** Soon, and once for all that happens until then. */

@@ -8,6 +8,7 @@ import type { Configuration } from './configuration.ts';
 import { crashPoint } from './crash-points.ts';
 import type { Deployer } from './deployer.ts';
 import type { Fleet } from './fleet.ts';
+import { listensOf } from './router-settings.ts';
 
 export interface UpkeepParts {
   readonly clock: Clock;
@@ -45,7 +46,7 @@ export class Upkeep {
     });
     this.#repeat('configuration', configurationEvery, () => configuration.check());
     this.#repeat('router', routerEvery, async () => {
-      if (router.status().state === 'down') await router.ensure(project().router.listen);
+      if (router.status().state === 'down') await router.ensure(listensOf(project()));
     });
     this.#repeat('collection', collectEvery, () => this.#collect());
     this.#repeat('reconciliation', reconcileEvery, async () => {

@@ -1,7 +1,7 @@
 /** What the control plane shows. Plain JSON, without secrets; the API publishes these as they are. */
 import type { Milliseconds } from '../domain/clock.ts';
 import type { InstanceStateKind } from '../domain/instance/state.ts';
-import type { Limits, RouteSpec } from '../domain/spec.ts';
+import type { Limits } from '../domain/spec.ts';
 import type { Backend, Enforcement, Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
 
@@ -37,6 +37,13 @@ export interface InstanceStatus {
   readonly limits: readonly Enforcement[];
 }
 
+/** Where a route leads from; what is done to requests on the way may hold secrets. */
+export interface RouteView {
+  readonly host?: string;
+  readonly path: string;
+  readonly stripPrefix: boolean;
+}
+
 export type ServiceState = 'ready' | 'starting' | 'degraded' | 'down' | 'failed' | 'stopping' | 'stopped';
 
 export interface ServiceStatus {
@@ -51,7 +58,9 @@ export interface ServiceStatus {
   /** `node 20.20.2`, `exec`. */
   readonly runtime: string;
   readonly command: readonly string[];
-  readonly routes: readonly RouteSpec[];
+  readonly routes: readonly RouteView[];
+  /** Addresses of the router whose connections are passed on as they are. */
+  readonly tcp: readonly string[];
   readonly limits: Limits;
   readonly dependsOn: readonly string[];
   /** Names of the variables; values only where they are no secret. */

@@ -4,6 +4,9 @@
  * revision stores it as it is.
  */
 import type { Milliseconds } from './clock.ts';
+import type { RouteSpec } from './route-spec.ts';
+import type { RouterSpec } from './router-spec.ts';
+import type { TrafficSpec } from './traffic-spec.ts';
 
 export type Bytes = number;
 
@@ -26,13 +29,6 @@ export type EnvValue =
   | { readonly kind: 'plain'; readonly value: string }
   | { readonly kind: 'secret'; readonly value: string }
   | { readonly kind: 'file'; readonly path: string };
-
-/** `host` is exact (`a.example`), a suffix (`*.example`) or absent for any; `path` is a prefix of whole segments. */
-export interface RouteSpec {
-  readonly host?: string;
-  readonly path: string;
-  readonly stripPrefix: boolean;
-}
 
 /** Absent means unlimited. `cpu` is in cores: 0.5 is half of one. */
 export interface Limits {
@@ -116,6 +112,9 @@ export interface ServiceSpec {
   readonly port: { readonly env: string } | false;
   readonly env: Readonly<Record<string, EnvValue>>;
   readonly routes: readonly RouteSpec[];
+  readonly traffic: TrafficSpec;
+  /** Addresses (`host:port`) of the router whose connections are passed on as they are. */
+  readonly tcp: readonly string[];
   readonly limits: Limits;
   readonly probes: Probes;
   readonly restart: RestartSpec;
@@ -135,11 +134,6 @@ export interface ProjectSpec {
   readonly unpack: UnpackLimits;
   readonly runtimes: RuntimePaths;
   readonly services: Readonly<Record<string, ServiceSpec>>;
-}
-
-export interface RouterSpec {
-  /** `host:port` each. */
-  readonly listen: readonly string[];
 }
 
 /** Both ends belong to the range. */

@@ -39,10 +39,28 @@ export const boolean: Check<boolean> = (value, at) => {
   return value;
 };
 
-export function literal<const T extends string | number>(expected: T): Check<T> {
+export function literal<const T extends string | number | boolean>(expected: T): Check<T> {
   return (value, at) => {
     if (value !== expected) throw new CheckError(at, JSON.stringify(expected));
     return expected;
+  };
+}
+
+export function oneOf<const T extends string | number>(...expected: readonly T[]): Check<T> {
+  return (value, at) => {
+    if (!expected.includes(value as T)) throw new CheckError(at, `one of ${expected.join(', ')}`);
+    return value as T;
+  };
+}
+
+/** The second where the value does not pass the first; that one's complaint is told. */
+export function either<A, B>(first: Check<A>, second: Check<B>): Check<A | B> {
+  return (value, at) => {
+    try {
+      return first(value, at);
+    } catch {
+      return second(value, at);
+    }
   };
 }
 
@@ -82,12 +100,20 @@ export function variant<T extends { readonly type: string }>(
     readonly [K in T['type']]: Check<Extract<T, { readonly type: K }>>;
   },
 ): Check<T> {
+  return variantBy<'type', T>('type', checks);
+}
+
+/** One of several shapes, told apart by the text under `key`. */
+export function variantBy<const N extends string, T extends { readonly [K in N]: string }>(
+  key: N,
+  checks: { readonly [K in T[N]]: Check<Extract<T, { readonly [P in N]: K }>> },
+): Check<T> {
   return (value, at) => {
-    const type = object(value, at)['type'];
-    if (typeof type !== 'string' || !Object.hasOwn(checks, type)) {
-      throw new CheckError(at ? `${at}.type` : 'type', `one of ${Object.keys(checks).join(', ')}`);
+    const kind = object(value, at)[key];
+    if (typeof kind !== 'string' || !Object.hasOwn(checks, kind)) {
+      throw new CheckError(at ? `${at}.${key}` : key, `one of ${Object.keys(checks).join(', ')}`);
     }
-    return checks[type as T['type']](value, at) as T;
+    return checks[kind as T[N]](value, at);
   };
 }
 

@@ -1,4 +1,5 @@
 /** The daemon's end of the router: starting or adopting it, telling it the table, hearing when a drain is done. */
+import type { RouterSettings } from '../domain/router-spec.ts';
 import type { ProcessIdentity } from '../processes/contract.ts';
 import type { RoutedService, RouterStats } from './protocol.ts';
 
@@ -20,7 +21,7 @@ export interface RouterLink {
    */
   ensure(listen: readonly string[]): Promise<void>;
   /** The latest wins; sent again after each reconnect. Gives it the next number. */
-  publish(services: readonly RoutedService[]): void;
+  publish(services: readonly RoutedService[], settings?: RouterSettings): void;
   /**
    * Resolves when no request is in flight to an endpoint that the table no longer has (at once when there is no
    * router), or rejects with the signal's reason.

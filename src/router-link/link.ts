@@ -9,12 +9,13 @@
  */
 import type { Clock, Milliseconds } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
+import { defaultSettings, type RouterSettings } from '../domain/router-spec.ts';
 import type { ProcessIdentity } from '../processes/contract.ts';
 import type { RouterLink, RouterStatus } from './contract.ts';
 import { DrainWaits } from './drain-waits.ts';
 import { routerFiles } from './files.ts';
 import { sameAddresses } from './listen.ts';
-import type { RoutedService, RouterStats } from './protocol.ts';
+import type { RoutedService, RouterStats, RouteTable } from './protocol.ts';
 import { RouterProcesses } from './router-processes.ts';
 import { Session } from './session.ts';
 
@@ -52,7 +53,7 @@ class Link implements RouterLink {
   #session: Session | undefined;
   /** What the router was last made to listen on; it is started again with this. */
   #listen: readonly string[] = [];
-  #services: readonly RoutedService[] | undefined;
+  #latest: Omit<RouteTable, 'version'> | undefined;
   /** The highest number given, or heard of. */
   #number = 0;
   #applied = 0;
@@ -87,8 +88,8 @@ class Link implements RouterLink {
     });
   }
 
-  publish(services: readonly RoutedService[]): void {
-    this.#services = services;
+  publish(services: readonly RoutedService[], settings: RouterSettings = defaultSettings): void {
+    this.#latest = { settings, services };
     this.#sendTable();
   }
 
@@ -246,9 +247,9 @@ class Link implements RouterLink {
   }
 
   #sendTable(): void {
-    if (!this.#session || !this.#services) return;
+    if (!this.#session || !this.#latest) return;
     this.#number += 1;
-    this.#session.send({ type: 'table', table: { version: this.#number, services: this.#services } });
+    this.#session.send({ type: 'table', table: { version: this.#number, ...this.#latest } });
   }
 
   #drop(session: Session): void {

@@ -3,10 +3,10 @@
  * not fit is answered with `invalid`, and the connection is closed; it changes nothing.
  */
 import type { ErrorCode } from '../domain/errors.ts';
-import type { RouteSpec } from '../domain/spec.ts';
 import type { ProcessIdentity } from '../processes/contract.ts';
-import { boolean, type Check, integer, list, literal, map, number, optional, shape, text, variant } from './check.ts';
-import type { Endpoint, RoutedService, RouterStats, RouteTable, ServiceTraffic } from './protocol.ts';
+import { type Check, integer, list, literal, map, number, shape, text, variant } from './check.ts';
+import type { RouterStats, RouteTable, ServiceTraffic } from './protocol.ts';
+import { tableCheck } from './table-check.ts';
 
 export const protocolVersion = 1;
 
@@ -74,23 +74,6 @@ const command = list(text(4096), 64);
 
 export const identityCheck = shape<ProcessIdentity>({ pid: integer(1, 2 ** 31), startTime: count, bootId: text(64) });
 export const listeningCheck = list(shape<Listening>({ address, bound: address }), 64);
-
-const route = shape<RouteSpec>({
-  // A host name or `*.suffix`; underscores occur in practice.
-  host: optional(text(255, /^(\*\.)?[^\s*/:@]+$|^\[[0-9a-fA-F:.]+\]$/)),
-  path: text(4096, /^\/[^\s?#]*$/),
-  stripPrefix: boolean,
-} as { [K in keyof RouteSpec]-?: Check<RouteSpec[K]> });
-
-const endpoint = shape<Endpoint>({ id: text(256), host: text(255, /^[^\s/]+$/), port: integer(1, 65_535) });
-
-export const tableCheck: Check<RouteTable> = shape<RouteTable>({
-  version: count,
-  services: list(
-    shape<RoutedService>({ name: text(256), routes: list(route, 10_000), endpoints: list(endpoint, 10_000) }),
-    100_000,
-  ),
-});
 
 const stats = shape<RouterStats>({
   services: map(

@@ -2,11 +2,15 @@
  * What daemon and router say to each other. A table is whole, numbered and idempotent: the router keeps the highest
  * number that it has seen, in memory and on disk, so it goes on with it while there is no daemon.
  */
-import type { RouteSpec } from '../domain/spec.ts';
+import type { RouteSpec } from '../domain/route-spec.ts';
+import type { RouterSettings } from '../domain/router-spec.ts';
+import type { TrafficSpec } from '../domain/traffic-spec.ts';
 
 /** One ready instance. `id` is its instance key. */
 export interface Endpoint {
   readonly id: string;
+  /** Of the instance in its service; absent: 0. */
+  readonly index?: number;
   readonly host: string;
   readonly port: number;
 }
@@ -14,11 +18,17 @@ export interface Endpoint {
 export interface RoutedService {
   readonly name: string;
   readonly routes: readonly RouteSpec[];
+  /** Absent: the defaults. */
+  readonly traffic?: TrafficSpec;
+  /** Listening addresses whose connections go to this service as they are. */
+  readonly tcp?: readonly string[];
   readonly endpoints: readonly Endpoint[];
 }
 
 export interface RouteTable {
   readonly version: number;
+  /** Absent: the defaults. */
+  readonly settings?: RouterSettings;
   readonly services: readonly RoutedService[];
 }
 

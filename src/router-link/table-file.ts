@@ -6,8 +6,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import { replaceFile } from '../state/atomic-file.ts';
 import { literal, parseJson, shape, text } from './check.ts';
 import { currentBootId } from './identity.ts';
-import { tableCheck } from './messages.ts';
 import type { RouteTable } from './protocol.ts';
+import { tableCheck } from './table-check.ts';
 
 interface StoredTable {
   readonly version: 1;

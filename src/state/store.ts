@@ -7,10 +7,11 @@ import type { ServiceRecord } from '../domain/service.ts';
 import { syncFolder } from './atomic-file.ts';
 import type { AppliedConfig, InstanceRecord, StateStore } from './contract.ts';
 import { DocumentKind } from './document.ts';
+import { configMigrations, serviceMigrations } from './migrations.ts';
 
-const serviceKind = new DocumentKind<ServiceRecord>('service');
+const serviceKind = new DocumentKind<ServiceRecord>('service', serviceMigrations);
 const instanceKind = new DocumentKind<InstanceRecord>('instance');
-const configKind = new DocumentKind<AppliedConfig>('config');
+const configKind = new DocumentKind<AppliedConfig>('config', configMigrations);
 
 /** Opens the state under a home, making its folders. What a crash left half written is removed. */
 export async function openStateStore(home: string): Promise<StateStore> {

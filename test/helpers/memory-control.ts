@@ -46,6 +46,7 @@ export class MemoryControl implements Control {
       runtime: revision.runtime,
       command: ['/usr/bin/node', 'server.js'],
       routes: [{ host: `${name}.localhost`, path: '/', stripPrefix: false }],
+      tcp: [],
       limits: { memory: 268_435_456, cpu: 0.5 },
       dependsOn: [],
       env: { LOG_LEVEL: 'info', DB_PASSWORD: '[hidden]' },

@@ -1,4 +1,5 @@
 import type { ServiceSpec } from '../../src/domain/spec.ts';
+import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
 
 /** A resolved spec with quick, plain settings; what a test is about goes into `change`. */
 export function serviceSpec(change: Partial<ServiceSpec>): ServiceSpec {
@@ -11,6 +12,8 @@ export function serviceSpec(change: Partial<ServiceSpec>): ServiceSpec {
     port: { env: 'PORT' },
     env: {},
     routes: [],
+    traffic: defaultTraffic,
+    tcp: [],
     limits: {},
     probes: {},
     restart: {

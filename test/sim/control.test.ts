@@ -20,6 +20,7 @@ import type { ServiceActor } from '../../src/control/service-actor.ts';
 import type { Clock } from '../../src/domain/clock.ts';
 import { instanceKey } from '../../src/domain/names.ts';
 import type { Revision } from '../../src/domain/revision.ts';
+import { defaultSettings } from '../../src/domain/router-spec.ts';
 import { declare, firstRecord, type ServiceRecord } from '../../src/domain/service.ts';
 import type { RolloutSpec } from '../../src/domain/spec.ts';
 import type { Exit, ProcessHost, ProcessTree, TreeRecord } from '../../src/processes/contract.ts';
@@ -101,7 +102,10 @@ class Daemon {
           signal.addEventListener('abort', () => reject(signal.reason));
         }),
     };
-    const routing = new Routing(link as RouterLink, () => this.fleet.table());
+    const routing = new Routing(link as RouterLink, () => ({
+      settings: defaultSettings,
+      services: this.fleet.table(),
+    }));
     const programs = (env: Readonly<Record<string, string>>) => env['PROGRAM'] as Program;
     this.fleet = new Fleet({
       clock,

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ParseOptions, parseConfig } from '../../src/config/parse.ts';
 import { configError, formatProblem, type Problem } from '../../src/config/problem.ts';
+import { defaultSettings } from '../../src/domain/router-spec.ts';
 import type { ProjectSpec, ServiceSpec } from '../../src/domain/spec.ts';
+import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
 
 const options: ParseOptions = { file: '/etc/slip/slipway.yaml', env: { HOST: 'a.example', N: '7', TOKEN: 's3cret' } };
 
@@ -28,7 +30,7 @@ const messages = (text: string): string[] =>
 
 test('every default is filled in', () => {
   assert.deepEqual(project('services: { a: { package: ./a.tgz } }'), {
-    router: { listen: ['127.0.0.1:8080'] },
+    router: { ...defaultSettings, listen: ['127.0.0.1:8080'], workers: 0 },
     metrics: {},
     ports: { from: 20_000, to: 20_999 },
     logs: { rotateAt: 64 * 1024 ** 2, keep: 5 },
@@ -52,6 +54,8 @@ test('every default is filled in', () => {
           stableAfter: 10_000,
           giveUpAfter: { restarts: 10, within: 60_000 },
         },
+        traffic: defaultTraffic,
+        tcp: [],
         rollout: { maxSurge: 1, maxUnavailable: 0, minReady: 0, timeout: 120_000 },
         stop: { signal: 'SIGTERM', grace: 10_000, drain: 10_000 },
         dependsOn: [],
@@ -72,7 +76,7 @@ runtimes: { node: [./node, /opt/node] }
 services: {}
 `);
   assert.deepEqual(settings, {
-    router: { listen: ['127.0.0.1:9000', '0.0.0.0:80', '[::1]:80'] },
+    router: { ...defaultSettings, listen: ['127.0.0.1:9000', '0.0.0.0:80', '[::1]:80'], workers: 0 },
     metrics: { listen: '127.0.0.1:9180' },
     ports: { from: 30_000, to: 30_009 },
     logs: { rotateAt: 1_000_000, keep: 0 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { RouteSpec } from '../../src/domain/spec.ts';
+import type { RouteSpec } from '../../src/domain/route-spec.ts';
 import { normalHost, Routes } from '../../src/router/routes.ts';
 
 const label = fc.constantFrom('a', 'b', 'shop', 'x-1');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Routing } from '../../src/control/routing.ts';
+import { defaultSettings } from '../../src/domain/router-spec.ts';
 import type { RouterLink } from '../../src/router-link/contract.ts';
 import type { RoutedService } from '../../src/router-link/protocol.ts';
 
@@ -12,7 +13,7 @@ describe('the routing table', () => {
     const route = { path: '/', stripPrefix: false };
     const endpoint = { id: 'greeter.0.r1', host: '127.0.0.1', port: 20_000 };
     let table: readonly RoutedService[] = [];
-    const routing = new Routing(link, () => table);
+    const routing = new Routing(link, () => ({ settings: defaultSettings, services: table }));
     routing.changedNow();
     assert.deepEqual(endpoints(), [], 'held back');
     routing.release();

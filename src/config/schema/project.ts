@@ -4,22 +4,10 @@
  */
 import { z } from 'zod';
 import type { PortRange } from '../../domain/spec.ts';
-import { formatAddress, parseAddress } from '../address.ts';
+import { address, routerSchema } from './router.ts';
 import { filePath, list, serviceName, size, text, whole } from './scalars.ts';
 import { section } from './section.ts';
 import { serviceSchema } from './service.ts';
-
-const addressError = 'an address such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080; a port alone means 127.0.0.1';
-
-const address = z
-  .union([text(addressError), z.int({ error: addressError })], { error: addressError })
-  .meta({ title: 'address', examples: ['127.0.0.1:8080', '0.0.0.0:80'] })
-  .transform((value, context) => {
-    const parsed = parseAddress(String(value));
-    if (parsed) return formatAddress(parsed);
-    context.addIssue(addressError);
-    return z.NEVER;
-  });
 
 const portsError = 'a range such as 20000-20999, within 1024-65535';
 
@@ -34,13 +22,7 @@ const ports = text(portsError, /^\d{4,5}-\d{4,5}$/)
 const runtimeName = text('a runtime such as node, java or python', /^[a-z][a-z0-9-]*$/);
 
 export const projectSchema = section({
-  router: section({
-    listen: list(address, 'a list of addresses such as ["127.0.0.1:8080"]')
-      .prefault(['127.0.0.1:8080'])
-      .describe('Addresses of the router; an empty list for no router. Port 0 lets the system choose.'),
-  })
-    .prefault({})
-    .describe('The reverse proxy in front of the services.'),
+  router: routerSchema.prefault({}).describe('The reverse proxy in front of the services.'),
   metrics: section({
     listen: address.exactOptional().describe('TCP address of `/metrics`. Left out: only on the control socket.'),
   })

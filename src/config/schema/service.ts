@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseVersionRange } from '../../domain/version-range.ts';
 import { probesSchema } from './probes.ts';
 import { routeSchema } from './route.ts';
+import { address } from './router.ts';
 import {
   decimal,
   duration,
@@ -18,6 +19,7 @@ import {
   word,
 } from './scalars.ts';
 import { isMapping, section } from './section.ts';
+import { trafficSchema } from './traffic.ts';
 
 const sha256 = text('the 64 hexadecimal digits that `sha256sum` prints', /^[0-9a-fA-F]{64}$/)
   .meta({ title: 'SHA-256', examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'] })
@@ -164,6 +166,12 @@ export const serviceSchema = section({
     ),
   route: routeSchema.exactOptional().describe('The one route to this service. Left out, with `routes`: not routed.'),
   routes: list(routeSchema, 'a list of routes').exactOptional().describe('Several routes, instead of `route`.'),
+  traffic: trafficSchema.prefault({}).describe('How the router treats the instances.'),
+  tcp: list(address, 'a list of addresses such as ["127.0.0.1:5432"]')
+    .prefault([])
+    .describe(
+      'Addresses of the router whose connections are passed on to the instances as they are, whatever they speak.',
+    ),
   limits: limits.prefault({}).describe('Left out: unlimited.'),
   probes: probesSchema.prefault({}).describe('How Slipway finds out how an instance is.'),
   restart: restart.prefault({}).describe('What to do when an instance exits by itself.'),

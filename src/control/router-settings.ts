@@ -1,0 +1,15 @@
+/** What a configuration asks of the router: where it listens, and how it behaves there. */
+import { formatListen } from '../domain/listen.ts';
+import type { RouterSettings, RouterSpec } from '../domain/router-spec.ts';
+import type { ProjectSpec } from '../domain/spec.ts';
+
+/** All addresses, those of services whose connections are passed on as they are included. */
+export function listensOf({ router, services }: Pick<ProjectSpec, 'router' | 'services'>): readonly string[] {
+  const tcp = Object.values(services).flatMap(service => service.tcp);
+  return [...router.listen, ...tcp.map(address => formatListen({ scheme: 'tcp', proxyProtocol: false, address }))];
+}
+
+/** What can change without a new router. */
+export function settingsOf({ listen: _listen, workers: _workers, ...settings }: RouterSpec): RouterSettings {
+  return settings;
+}

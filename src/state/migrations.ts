@@ -1,0 +1,39 @@
+/** Numbered migrations of state files, each from one version to the next. */
+import type { RouterSpec } from '../domain/router-spec.ts';
+import { defaultSettings } from '../domain/router-spec.ts';
+import type { ServiceRecord } from '../domain/service.ts';
+import type { ServiceSpec } from '../domain/spec.ts';
+import { defaultTraffic } from '../domain/traffic-spec.ts';
+import type { AppliedConfig } from './contract.ts';
+import type { Migrations } from './document.ts';
+
+/** 1 → 2: services say how the router treats them. */
+export const serviceMigrations: Migrations = [
+  content => {
+    const record = content as ServiceRecord;
+    return {
+      ...record,
+      declared: withTraffic(record.declared),
+      revisions: record.revisions.map(revision => ({ ...revision, spec: withTraffic(revision.spec) })),
+    };
+  },
+];
+
+/** 1 → 2: so does the configuration, and the router has settings. */
+export const configMigrations: Migrations = [
+  content => {
+    const applied = content as AppliedConfig;
+    const { project } = applied;
+    const services = Object.entries(project.services).map(([name, spec]) => [name, withTraffic(spec)]);
+    const router = {
+      ...defaultSettings,
+      workers: 0,
+      ...(project.router as Pick<RouterSpec, 'listen'>),
+    } satisfies RouterSpec;
+    return { ...applied, project: { ...project, router, services: Object.fromEntries(services) } };
+  },
+];
+
+function withTraffic(spec: Omit<ServiceSpec, 'traffic' | 'tcp'>): ServiceSpec {
+  return { traffic: defaultTraffic, tcp: [], ...spec };
+}
