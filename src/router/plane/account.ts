@@ -1,0 +1,72 @@
+/**
+ * What an exchange leaves in the counters and in the log.
+ *
+ * - A request that came to a service is counted as begun once, with one status, and as ended once.
+ * - No query is logged: it may hold secrets.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Milliseconds } from '../../domain/clock.ts';
+import type { Upstream } from '../balancer.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import type { DataPlane } from './forwarder.ts';
+
+export class Account {
+  readonly #plane: DataPlane;
+  #service: string | undefined;
+  #method = '';
+  #path = '';
+  #isReported = false;
+  #isOpen = false;
+  requestId = '';
+  startedAt: Milliseconds = 0;
+
+  constructor(plane: DataPlane) {
+    this.#plane = plane;
+  }
+
+  open(head: RequestHead): void {
+    this.#service = undefined;
+    this.#method = head.method;
+    this.#isReported = false;
+    this.#isOpen = true;
+    this.requestId = head.requestId || randomUUID();
+    this.startedAt = performance.now();
+  }
+
+  /** @param path as the service gets it */
+  routed(service: string, path: string): void {
+    this.#service = service;
+    this.#path = path;
+    this.#plane.traffic.begun(service);
+  }
+
+  unrouted(): void {
+    this.#plane.traffic.unrouted();
+  }
+
+  retried(): void {
+    if (this.#service !== undefined) this.#plane.traffic.retried(this.#service);
+  }
+
+  /** The first counts. */
+  report(status: number): void {
+    if (this.#isReported || this.#service === undefined) return;
+    this.#isReported = true;
+    this.#plane.traffic.responded(this.#service, status, (performance.now() - this.startedAt) / 1000);
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    if (this.#service !== undefined) this.#plane.traffic.ended(this.#service);
+  }
+
+  warn(upstream: Upstream, cause: string): void {
+    const service = this.#service ?? '';
+    const path = this.#path.split('?', 1)[0] as string;
+    this.#plane.log.warn(
+      { service, endpoint: upstream.id, method: this.#method, path, requestId: this.requestId, cause },
+      `${service}: ${cause}`,
+    );
+  }
+}

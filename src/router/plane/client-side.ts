@@ -1,0 +1,26 @@
+/** The client's connection, as an exchange sees it. */
+import type { Body } from '../http1/body.ts';
+import type { Tunnel } from './tunnel.ts';
+import type { Wire } from './wire.ts';
+
+export interface ClientSide {
+  readonly wire: Wire;
+  /** Of the request. */
+  readonly body: Body;
+  /** The lines that tell an instance where a request comes from. */
+  readonly origin: string;
+  /**
+   * A response begins.
+   * @param delimited whether its end can be told without the end of the connection
+   * @returns whether the connection goes on after it
+   */
+  answering(delimited: boolean): boolean;
+  /** The response is sent. */
+  exchanged(): void;
+  /** The response can't be completed. @param delimited as for {@link answering} */
+  cut(delimited: boolean): void;
+  /** Whether it is to be read may have changed. */
+  review(): void;
+  /** The instance has agreed to another protocol: the connection is the tunnel's. */
+  switched(tunnel: Tunnel): void;
+}

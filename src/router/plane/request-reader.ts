@@ -1,0 +1,131 @@
+/**
+ * Reads requests off a client's connection, one after another.
+ *
+ * - A request is begun only when whoever takes requests is ready for it. What came too early is kept, and no more is to
+ *   be read.
+ * - After a message that can't be understood, nothing that follows it is read.
+ */
+import { Body, type BodyKind } from '../http1/body.ts';
+import type { Rejection } from '../http1/rejection.ts';
+import { RequestHead } from '../http1/request-head.ts';
+import type { ForwardLimits } from './forwarder.ts';
+import type { Wire } from './wire.ts';
+
+export interface RequestTaker {
+  readonly wire: Wire;
+  /** Whether a request can be begun. */
+  readonly takesRequest: boolean;
+  /** Whether octets that can't be read yet are needed later. */
+  readonly takesLater: boolean;
+  /** A part of a head came. */
+  beginning(): void;
+  /** A request's head is whole. The octets [start, end) of its body came with it. */
+  begun(bytes: Buffer, start: number, end: number): void;
+  /** Octets [start, end) of its body came later. */
+  continued(bytes: Buffer, start: number, end: number): void;
+  rejected(rejection: Rejection): void;
+}
+
+export class RequestReader {
+  readonly head: RequestHead;
+  readonly body: Body;
+  readonly #limits: ForwardLimits;
+  readonly #taker: RequestTaker;
+  /** Octets that came too early. */
+  #held: Buffer | undefined;
+  #heldStart = 0;
+  #heldEnd = 0;
+  /** Octets are being read: who becomes ready for a request meanwhile gets it from there. */
+  isReading = false;
+
+  constructor(limits: ForwardLimits, taker: RequestTaker) {
+    this.#limits = limits;
+    this.#taker = taker;
+    this.head = new RequestHead(limits);
+    this.body = new Body(limits);
+  }
+
+  get isHolding(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Begins what can be begun of the octets, and keeps the rest. */
+  read(bytes: Buffer, from: number, end: number): void {
+    const taker = this.#taker;
+    this.isReading = true;
+    let start = from;
+    while (start < end) {
+      if (!taker.takesRequest) {
+        if (taker.takesLater) this.#hold(bytes, start, end);
+        break;
+      }
+      const scan = this.head.scan(bytes, start, end);
+      if (scan === 'more') {
+        taker.wire.keep(bytes, start, end);
+        taker.beginning();
+        break;
+      }
+      if (scan !== 'done') {
+        taker.rejected(scan);
+        break;
+      }
+      start = this.#begin(bytes, end);
+    }
+    this.isReading = false;
+  }
+
+  /** Reads on in the body of the request under way. */
+  readBody(bytes: Buffer, start: number, end: number): void {
+    const { body } = this;
+    const stop = body.take(bytes, start, end);
+    if (body.rejection) {
+      this.#taker.rejected(body.rejection);
+      return;
+    }
+    if (stop < end) this.#hold(bytes, stop, end);
+    this.#taker.continued(bytes, start, body.passEnd);
+  }
+
+  /** Reads what was held, if anything was. */
+  readHeld(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) this.read(held, this.#heldStart, this.#heldEnd);
+  }
+
+  /** Gives what was held to another reader. */
+  handHeldTo(received: (bytes: Buffer, start: number, end: number) => void): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) received(held, this.#heldStart, this.#heldEnd);
+  }
+
+  dropHeld(): void {
+    this.#held = undefined;
+  }
+
+  /** @returns behind what is the request's of the octets; behind a body that is not whole there is nothing yet */
+  #begin(bytes: Buffer, end: number): number {
+    const { head, body } = this;
+    body.begin(bodyKind(head), head.framing, head.options.nominated, this.#limits.maxBody);
+    const stop = body.take(bytes, head.end, end);
+    if (body.rejection) {
+      this.#taker.rejected(body.rejection);
+      return end;
+    }
+    this.#taker.begun(bytes, head.end, body.passEnd);
+    return stop;
+  }
+
+  #hold(bytes: Buffer, start: number, end: number): void {
+    this.#held = bytes;
+    this.#heldStart = start;
+    this.#heldEnd = end;
+  }
+}
+
+/** RFC 9112, section 6.3: a request without framing has no body. */
+function bodyKind({ framing }: RequestHead): BodyKind {
+  if (framing.chunked) return 'chunked';
+  return framing.length >= 0 ? 'length' : 'none';
+}
