@@ -10,6 +10,7 @@ import type { Endpoint, RoutedService } from '../router-link/protocol.ts';
 
 const firstEjection: Milliseconds = 1_000;
 const longestEjection: Milliseconds = 10_000;
+const neverEjected: Milliseconds = Number.NEGATIVE_INFINITY;
 
 export class Upstream {
   readonly id: string;
@@ -21,7 +22,7 @@ export class Upstream {
   leaving = false;
   /** Connects that failed since the last that did not. */
   failures = 0;
-  ejectedUntil: Milliseconds = Number.NEGATIVE_INFINITY;
+  ejectedUntil: Milliseconds = neverEjected;
 
   constructor(service: string, endpoint: Endpoint) {
     this.service = service;
@@ -83,16 +84,18 @@ export class Balancer {
    * Round robin over those not in `tried`; counts the request as in flight until {@link release}. `undefined`: there
    * is none, or all were tried.
    */
-  pick(service: string, tried: ReadonlySet<Upstream>): Upstream | undefined {
+  pick(service: string, tried: ReadonlySet<Upstream> | undefined): Upstream | undefined {
     const group = this.#groups.get(service);
     if (!group) return undefined;
-    const now = this.#now();
     const { upstreams } = group;
+    let now: Milliseconds | undefined;
     let lastResort = -1;
     for (let step = 0; step < upstreams.length; step++) {
       const index = (group.next + step) % upstreams.length;
       const upstream = upstreams[index] as Upstream;
-      if (tried.has(upstream)) continue;
+      if (tried?.has(upstream)) continue;
+      if (upstream.ejectedUntil === neverEjected) return take(group, index);
+      now ??= this.#now();
       if (upstream.ejectedUntil <= now) return take(group, index);
       if (lastResort < 0) lastResort = index;
     }
@@ -106,7 +109,7 @@ export class Balancer {
 
   connected(upstream: Upstream): void {
     upstream.failures = 0;
-    upstream.ejectedUntil = Number.NEGATIVE_INFINITY;
+    upstream.ejectedUntil = neverEjected;
   }
 
   /** It refused the connection, or did not answer to it. */

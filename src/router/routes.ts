@@ -4,6 +4,7 @@
  * the labels of the host and the depth of the routes, not by their number nor by the length of the request's path.
  */
 import type { RoutedService } from '../router-link/protocol.ts';
+import { normalHost } from './http1/host.ts';
 
 export interface RouteMatch {
   readonly service: string;
@@ -57,13 +58,6 @@ export class Routes {
     roots.set(key, root);
     return root;
   }
-}
-
-/** A Host header's value for comparison: lower case, without port and without the dot of a fully qualified name. */
-export function normalHost(host: string): string {
-  const end = host.startsWith('[') ? host.indexOf(']') + 1 : host.indexOf(':');
-  const name = end > 0 ? host.slice(0, end) : host;
-  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase();
 }
 
 function segment(): Segment {

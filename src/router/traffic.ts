@@ -1,43 +1,68 @@
 /** Counters since the worker's start. */
 import { latencyBuckets, type RouterStats, type ServiceTraffic } from '../router-link/protocol.ts';
 
-class Counters {
-  readonly responses: Record<string, number> = {};
+const statusClasses = 10;
+
+/** Of one service. */
+export class ServiceCounters {
+  /** By the first digit of the status. */
+  readonly #responses: number[] = new Array(statusClasses).fill(0);
   /** One for each bucket, then one for what is above all; not cumulative. */
-  readonly latency: number[] = new Array(latencyBuckets.length + 1).fill(0);
-  latencySum = 0;
-  retries = 0;
-  inFlight = 0;
+  readonly #latency: number[] = new Array(latencyBuckets.length + 1).fill(0);
+  #latencySum = 0;
+  #retries = 0;
+  #inFlight = 0;
+
+  begun(): void {
+    this.#inFlight += 1;
+  }
+
+  /** @param status 499 where the client left before there was a response */
+  responded(status: number, seconds: number): void {
+    const statusClass = Math.floor(status / 100);
+    this.#responses[statusClass] = (this.#responses[statusClass] ?? 0) + 1;
+    this.#latencySum += seconds;
+    let bucket = 0;
+    while (bucket < latencyBuckets.length && seconds > (latencyBuckets[bucket] as number)) bucket++;
+    this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
+  }
+
+  /** Also when its upgraded connection was closed. */
+  ended(): void {
+    this.#inFlight -= 1;
+  }
+
+  retried(): void {
+    this.#retries += 1;
+  }
+
+  stats(): ServiceTraffic {
+    const responses: Record<string, number> = {};
+    for (const [statusClass, count] of this.#responses.entries()) {
+      if (count > 0) responses[`${statusClass}xx`] = count;
+    }
+    let sum = 0;
+    const latency = this.#latency.map(count => {
+      sum += count;
+      return sum;
+    });
+    return { responses, latency, latencySum: this.#latencySum, retries: this.#retries, inFlight: this.#inFlight };
+  }
 }
 
 export class Traffic {
   /** Services stay after they left the table: counters must not go back. */
-  readonly #services = new Map<string, Counters>();
+  readonly #services = new Map<string, ServiceCounters>();
   #unrouted = 0;
   readonly #rejected: Record<string, number> = {};
 
-  begun(service: string): void {
-    this.#of(service).inFlight += 1;
-  }
-
-  /** @param status 499 where the client left before there was a response */
-  responded(service: string, status: number, seconds: number): void {
-    const counters = this.#of(service);
-    const codeClass = `${Math.floor(status / 100)}xx`;
-    counters.responses[codeClass] = (counters.responses[codeClass] ?? 0) + 1;
-    counters.latencySum += seconds;
-    const bucket = latencyBuckets.findIndex(bound => seconds <= bound);
-    const index = bucket < 0 ? latencyBuckets.length : bucket;
-    counters.latency[index] = (counters.latency[index] ?? 0) + 1;
-  }
-
-  /** Also when its upgraded connection was closed. */
-  ended(service: string): void {
-    this.#of(service).inFlight -= 1;
-  }
-
-  retried(service: string): void {
-    this.#of(service).retries += 1;
+  of(service: string): ServiceCounters {
+    let counters = this.#services.get(service);
+    if (!counters) {
+      counters = new ServiceCounters();
+      this.#services.set(service, counters);
+    }
+    return counters;
   }
 
   unrouted(): void {
@@ -50,24 +75,7 @@ export class Traffic {
   }
 
   stats(openConnections: number): RouterStats {
-    const services: Record<string, ServiceTraffic> = {};
-    for (const [name, { responses, latency, latencySum, retries, inFlight }] of this.#services) {
-      let sum = 0;
-      const cumulative = latency.map(count => {
-        sum += count;
-        return sum;
-      });
-      services[name] = { responses: { ...responses }, latency: cumulative, latencySum, retries, inFlight };
-    }
+    const services = Object.fromEntries([...this.#services].map(([name, counters]) => [name, counters.stats()]));
     return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections };
-  }
-
-  #of(service: string): Counters {
-    let counters = this.#services.get(service);
-    if (!counters) {
-      counters = new Counters();
-      this.#services.set(service, counters);
-    }
-    return counters;
   }
 }

@@ -219,6 +219,16 @@ test('a client that stops in the middle of its request: 408', async t => {
   await eventually('nothing in flight', () => router.stats().services['a']?.inFlight === 0);
 });
 
+test('time without any connection does not count as time without an answer', async t => {
+  const headTimeout = 600;
+  const port = await httpInstance(t, (_request, response) => void setTimeout(() => response.end('late'), 300));
+  const began = performance.now();
+  const router = await TestForwarder.create(t, [anyRoute('a', { id: 'a', port })], { headTimeout });
+  await eventually('more time than an answer may take', () => performance.now() - began > headTimeout);
+  const response = await fetch(`http://127.0.0.1:${router.port}/`);
+  assert.equal(response.status, 200);
+});
+
 test('an answer that stops in the middle is cut off', async t => {
   const port = await rawInstance(t, socket =>
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart')),

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { RouteSpec } from '../../src/domain/route-spec.ts';
-import { normalHost, Routes } from '../../src/router/routes.ts';
+import { normalHost } from '../../src/router/http1/host.ts';
+import { Routes } from '../../src/router/routes.ts';
 
 const label = fc.constantFrom('a', 'b', 'shop', 'x-1');
 const host = fc.array(label, { minLength: 1, maxLength: 4 }).map(labels => labels.join('.'));

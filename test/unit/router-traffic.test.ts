@@ -5,16 +5,14 @@ import { latencyBuckets } from '../../src/router-link/protocol.ts';
 
 test('counts by code class, cumulative latency, retries and what is in flight', () => {
   const traffic = new Traffic();
-  traffic.begun('a');
-  traffic.begun('a');
-  traffic.begun('a');
-  traffic.retried('a');
+  for (let begun = 0; begun < 3; begun++) traffic.of('a').begun();
+  traffic.of('a').retried();
   traffic.unrouted();
-  traffic.responded('a', 200, 0.001);
-  traffic.responded('a', 204, 0.3);
-  traffic.responded('a', 499, 1_000);
-  traffic.ended('a');
-  traffic.ended('a');
+  traffic.of('a').responded(200, 0.001);
+  traffic.of('a').responded(204, 0.3);
+  traffic.of('a').responded(499, 1_000);
+  traffic.of('a').ended();
+  traffic.of('a').ended();
   const { services, unrouted, openConnections } = traffic.stats(7);
   const a = services['a'];
   assert.deepEqual(a?.responses, { '2xx': 2, '4xx': 1 });

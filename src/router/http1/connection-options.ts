@@ -1,6 +1,6 @@
 /** What a Connection field says (RFC 9110, section 7.6.1; RFC 9112, section 9). */
 import { mayBeNominated } from './field-names.ts';
-import { latin1 } from './head.ts';
+import { isWord, latin1 } from './head.ts';
 
 export class ConnectionOptions {
   close = false;
@@ -20,6 +20,12 @@ export class ConnectionOptions {
 
   /** Adds what the value in [start, end) says. */
   read(bytes: Uint8Array, start: number, end: number): void {
+    if (isWord(bytes, start, end, 'keep-alive')) this.keepAlive = true;
+    else if (isWord(bytes, start, end, 'close')) this.close = true;
+    else this.#readList(bytes, start, end);
+  }
+
+  #readList(bytes: Uint8Array, start: number, end: number): void {
     for (const part of latin1(bytes, start, end).toLowerCase().split(',')) {
       const option = part.trim();
       if (option === 'close') this.close = true;

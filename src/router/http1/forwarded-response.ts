@@ -32,23 +32,10 @@ export function forwardedInformation(bytes: Buffer, head: ResponseHead): string 
 
 /** Trailers can come with chunks only; and some responses must not say a length (RFC 9110, section 8.6). */
 function startAndFields(bytes: Buffer, head: ResponseHead, withoutTrailer: boolean, withoutLength: boolean): string {
-  const also: number[] = [];
-  if (withoutTrailer) also.push(...head.trailerFields);
-  if (withoutLength && head.lengthStart >= 0) also.push(head.lengthStart, head.lengthEnd);
-  const dropped = also.length === 0 ? head.dropped : inOrder(head.dropped, also);
+  let { dropped } = head;
+  if (withoutTrailer && !head.trailerFields.isEmpty) dropped = dropped.with(head.trailerFields);
+  if (withoutLength && !head.lengthField.isEmpty) dropped = dropped.with(head.lengthField);
   const last = head.end - 2;
   if (head.plainStart) return kept(bytes, dropped, head.start, last);
   return `HTTP/1.1 ${head.status} ${head.reason}\r\n${kept(bytes, dropped, head.fieldsStart, last)}`;
-}
-
-/** Ranges of two lists in one, in order. A range that is in both stays once. */
-function inOrder(one: readonly number[], other: readonly number[]): number[] {
-  const ranges = new Map<number, number>();
-  for (const list of [one, other]) {
-    for (let index = 0; index < list.length; index += 2) {
-      const start = list[index] as number;
-      ranges.set(start, Math.max(ranges.get(start) ?? 0, list[index + 1] as number));
-    }
-  }
-  return [...ranges].sort(([a], [b]) => a - b).flat();
 }

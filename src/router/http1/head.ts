@@ -4,10 +4,11 @@
  * - A scan looks at nothing but the octets of the head, left to right, so its outcome doesn't depend on how they came.
  * - Nothing is copied: what was found is offsets into the octets, valid as long as these stay where they are.
  * - Lines end in CR LF only; names are tokens; values have no control characters; there is no folding.
- * - `dropped` are ranges, in order and without overlap, that are not to be passed on.
+ * - `dropped` is what is not to be passed on.
  */
-import { type Field, fieldNamed } from './field-names.ts';
-import { isText, isToken, octet } from './octets.ts';
+import { type Field, field, fieldNamed } from './field-names.ts';
+import { isText, isToken, lower, octet } from './octets.ts';
+import { Ranges } from './ranges.ts';
 import type { Rejection } from './rejection.ts';
 
 export interface HeadLimits {
@@ -20,6 +21,9 @@ export interface HeadLimits {
 /** `more`: the head is not complete. */
 export type Scan = Rejection | 'more' | 'done';
 
+/** Fields that are something else go unread. */
+export type KnownField = Exclude<Field, typeof field.other>;
+
 export abstract class Head {
   readonly limits: HeadLimits;
   /** Of the start line. */
@@ -28,8 +32,7 @@ export abstract class Head {
   fieldsStart = 0;
   /** Behind the empty line. */
   end = 0;
-  /** Starts and ends in turn. */
-  readonly dropped: number[] = [];
+  readonly dropped = new Ranges();
   /** In lower case: names that Connection tells to drop. */
   protected nominated: ReadonlySet<string> | undefined;
 
@@ -40,7 +43,7 @@ export abstract class Head {
   /** Forgets what was found, and reads the head that begins at `start`; octets from `limit` on have not come. */
   scan(bytes: Uint8Array, start: number, limit: number): Scan {
     this.start = start;
-    this.dropped.length = 0;
+    this.dropped.clear();
     this.nominated = undefined;
     this.reset();
     const last = Math.min(limit, start + this.limits.maxHead);
@@ -59,10 +62,10 @@ export abstract class Head {
 
   protected abstract startTooLong(): Rejection;
 
-  /** A field, from the start of its name to behind its line's end; the value without the whitespace around it. */
+  /** A field that is known, from the start of its name to behind its line's end; the value without the whitespace around it. */
   protected abstract field(
     bytes: Uint8Array,
-    is: Field,
+    is: KnownField,
     nameStart: number,
     nameEnd: number,
     valueStart: number,
@@ -118,11 +121,13 @@ export abstract class Head {
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === octet.space || bytes[valueEnd - 1] === octet.htab)) {
         valueEnd--;
       }
-      const before = this.dropped.length;
+      const before = this.dropped.count;
       const is = fieldNamed(bytes, nameStart, nameEnd);
-      const rejection = this.field(bytes, is, nameStart, nameEnd, valueStart, valueEnd, at);
-      if (rejection) return rejection;
-      if (colon > nameEnd && this.dropped.length === before) this.dropped.push(nameEnd, colon);
+      if (is !== field.other) {
+        const rejection = this.field(bytes, is, nameStart, nameEnd, valueStart, valueEnd, at);
+        if (rejection) return rejection;
+      }
+      if (colon > nameEnd && this.dropped.count === before) this.dropped.add(nameEnd, colon);
     }
   }
 
@@ -138,18 +143,19 @@ export abstract class Head {
 
   /** Goes over the fields once more; they are known to be valid. */
   #dropNominated(bytes: Uint8Array, nominated: ReadonlySet<string>): void {
-    const before = this.dropped.splice(0);
+    const before = this.dropped.with(new Ranges());
+    this.dropped.clear();
     let next = 0;
     for (let at = this.fieldsStart; at < this.end - 2; ) {
       let nameEnd = at;
       while (isToken[bytes[nameEnd] as number] === 1) nameEnd++;
       const lineEnd = bytes.indexOf(octet.lf, nameEnd) + 1;
       if (nominated.has(latin1(bytes, at, nameEnd).toLowerCase())) {
-        this.dropped.push(at, lineEnd);
-        if ((before[next] as number) < lineEnd) next += 2;
-      } else if ((before[next] as number) < lineEnd) {
-        this.dropped.push(before[next] as number, before[next + 1] as number);
-        next += 2;
+        this.dropped.add(at, lineEnd);
+        if (next < before.count && before.start(next) < lineEnd) next++;
+      } else if (next < before.count && before.start(next) < lineEnd) {
+        this.dropped.add(before.start(next), before.end(next));
+        next++;
       }
       at = lineEnd;
     }
@@ -157,13 +163,13 @@ export abstract class Head {
 }
 
 /** What is between `from` and `to`, but for the dropped ranges. */
-export function kept(bytes: Uint8Array, dropped: readonly number[], from: number, to: number): string {
+export function kept(bytes: Uint8Array, dropped: Ranges, from: number, to: number): string {
   let text = '';
   let at = from;
-  for (let index = 0; index < dropped.length; index += 2) {
-    const start = dropped[index] as number;
+  for (let index = 0; index < dropped.count; index++) {
+    const start = dropped.start(index);
     if (start > at) text += latin1(bytes, at, start);
-    at = Math.max(at, dropped[index + 1] as number);
+    at = Math.max(at, dropped.end(index));
   }
   return at < to ? text + latin1(bytes, at, to) : text;
 }
@@ -174,7 +180,20 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 
 /** Whether the octets are these, which are in lower case, without regard to case. */
 export function isWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
-  return end - start === word.length && latin1(bytes, start, end).toLowerCase() === word;
+  if (end - start !== word.length) return false;
+  for (let index = 0; index < word.length; index++) {
+    if (lower[bytes[start + index] as number] !== word.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/** Whether the octets are just this text. */
+export function isSame(bytes: Uint8Array, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let index = 0; index < text.length; index++) {
+    if (bytes[start + index] !== text.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
 /** `Name: value`, with nothing else around the value that someone might read in another way. */

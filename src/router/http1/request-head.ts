@@ -1,15 +1,16 @@
 /** The head of a request: what it asks for, how its body is framed, and what of it is not passed on. */
 import { ConnectionOptions } from './connection-options.ts';
-import { type Field, field } from './field-names.ts';
+import { field } from './field-names.ts';
 import { Framing } from './framing.ts';
-import { Head, isCanonical, isWord, latin1 } from './head.ts';
-import { isAddress, isDigit, isHostName, isTarget, isToken, octet } from './octets.ts';
+import { Head, isCanonical, isSame, isWord, type KnownField, latin1 } from './head.ts';
+import { isAuthority, normalHost } from './host.ts';
+import { isDigit, isTarget, isToken, octet } from './octets.ts';
 import type { Rejection } from './rejection.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'].map(name => Buffer.from(name));
 const methodNames = methods.map(String);
-const longestHost = 262;
 const longestRequestId = 128;
+const usualVersion = Buffer.from('HTTP/1.1\r\n');
 const absolute = /^https?:\/\/([^/?]*)(.*)$/i;
 
 export class RequestHead extends Head {
@@ -18,6 +19,8 @@ export class RequestHead extends Head {
   path = '';
   /** The authority that it is for, as it came: of an absolute target, else of Host. */
   host = '';
+  /** The name in it as {@link normalHost} gives it. */
+  hostName = '';
   /** 0 or 1, of HTTP/1.x. */
   minor = 1;
   readonly framing = new Framing();
@@ -40,6 +43,9 @@ export class RequestHead extends Head {
   #hostCanonical = false;
   #authority: string | undefined;
   #requestIds = 0;
+  /** The last valid Host: on one connection it is nearly always the same. */
+  #lastHost = '';
+  #lastHostName = '';
 
   /** Whether Host has to be written anew. */
   get rewritesHost(): boolean {
@@ -89,6 +95,11 @@ export class RequestHead extends Head {
   }
 
   #version(bytes: Uint8Array, at: number, limit: number): -1 | Rejection | undefined {
+    if (limit - at >= usualVersion.length && isAt(bytes, at, usualVersion)) {
+      this.minor = 1;
+      this.plainStart = true;
+      return undefined;
+    }
     const expected = 'HTTP/1.';
     for (let index = 0; index < 10; index++) {
       if (at + index === limit) return -1;
@@ -128,7 +139,7 @@ export class RequestHead extends Head {
 
   protected override field(
     bytes: Uint8Array,
-    is: Field,
+    is: KnownField,
     nameStart: number,
     nameEnd: number,
     valueStart: number,
@@ -136,7 +147,6 @@ export class RequestHead extends Head {
     lineEnd: number,
   ): Rejection | undefined {
     switch (is) {
-      case field.other:
       case field.date:
       case field.trailer:
       case field.contentType:
@@ -191,7 +201,7 @@ export class RequestHead extends Head {
       default:
         is satisfies never;
     }
-    this.dropped.push(nameStart, lineEnd);
+    this.dropped.add(nameStart, lineEnd);
     return undefined;
   }
 
@@ -209,44 +219,35 @@ export class RequestHead extends Head {
   }
 
   #validHost(bytes: Uint8Array): boolean {
-    if (this.#hostStart < 0) {
-      this.host = this.#authority ?? '';
-      this.#hostCanonical = false;
-    } else {
+    const authority = this.#authority;
+    if (this.#hostStart < 0 || authority !== undefined) this.#hostCanonical = false;
+    if (this.#hostStart >= 0 && !isSame(bytes, this.#hostStart, this.#hostEnd, this.#lastHost)) {
       if (!isAuthority(bytes, this.#hostStart, this.#hostEnd)) return false;
-      this.host = this.#authority ?? latin1(bytes, this.#hostStart, this.#hostEnd);
+      this.#lastHost = latin1(bytes, this.#hostStart, this.#hostEnd);
+      this.#lastHostName = normalHost(this.#lastHost);
     }
-    if (this.#authority === undefined) return true;
-    this.#hostCanonical = false;
-    const text = Buffer.from(this.#authority, 'latin1');
+    if (authority === undefined && this.#hostStart >= 0) {
+      this.host = this.#lastHost;
+      this.hostName = this.#lastHostName;
+      return true;
+    }
+    this.host = authority ?? '';
+    this.hostName = normalHost(this.host);
+    const text = Buffer.from(this.host, 'latin1');
     return isAuthority(text, 0, text.length);
   }
-}
-
-/** An authority without user information: a name or address, and perhaps a port. It may be empty. */
-function isAuthority(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start > longestHost) return false;
-  let at = start;
-  if (bytes[at] === 91 /* [ */ && at < end) {
-    at++;
-    while (at < end && isAddress[bytes[at] as number] === 1) at++;
-    if (at === end || bytes[at] !== 93 /* ] */ || at === start + 1) return false;
-    at++;
-  } else while (at < end && isHostName[bytes[at] as number] === 1) at++;
-  if (at === end) return true;
-  if (bytes[at] !== octet.colon || end - at > 6) return false;
-  at++;
-  while (at < end && isDigit[bytes[at] as number] === 1) at++;
-  return at === end;
 }
 
 function methodAt(bytes: Uint8Array, start: number, end: number): string {
   for (let index = 0; index < methods.length; index++) {
     const method = methods[index] as Buffer;
-    if (method.length !== end - start || method[0] !== bytes[start]) continue;
-    let at = 1;
-    while (at < method.length && method[at] === bytes[start + at]) at++;
-    if (at === method.length) return methodNames[index] as string;
+    if (method.length === end - start && isAt(bytes, start, method)) return methodNames[index] as string;
   }
   return latin1(bytes, start, end);
+}
+
+/** They must all have come. */
+function isAt(bytes: Uint8Array, start: number, octets: Uint8Array): boolean {
+  for (let index = 0; index < octets.length; index++) if (bytes[start + index] !== octets[index]) return false;
+  return true;
 }

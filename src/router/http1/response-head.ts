@@ -1,9 +1,10 @@
 /** The head of a response: what it says about itself, and what of it is not passed on. */
 import { ConnectionOptions } from './connection-options.ts';
-import { type Field, field } from './field-names.ts';
+import { field } from './field-names.ts';
 import { Framing } from './framing.ts';
-import { Head, isCanonical, latin1 } from './head.ts';
+import { Head, isCanonical, type KnownField, latin1 } from './head.ts';
 import { isDigit, isText, octet } from './octets.ts';
+import { Ranges } from './ranges.ts';
 import type { Rejection } from './rejection.ts';
 
 export class ResponseHead extends Head {
@@ -19,11 +20,10 @@ export class ResponseHead extends Head {
   /** Whether the start line can be passed on as it is. */
   plainStart = true;
   reason = '';
-  /** Of the Trailer fields, starts and ends in turn: they are for a response in chunks only. */
-  readonly trailerFields: number[] = [];
-  /** The line that says the length, which some responses must not have; -1 where it is dropped or there is none. */
-  lengthStart = -1;
-  lengthEnd = -1;
+  /** The Trailer fields: they are for a response in chunks only. */
+  readonly trailerFields = new Ranges();
+  /** The line that says the length, where it isn't dropped: some responses must not have it. */
+  readonly lengthField = new Ranges();
 
   /** 1xx, but for a switch of protocols. */
   get isInformational(): boolean {
@@ -36,9 +36,8 @@ export class ResponseHead extends Head {
     this.hasDate = false;
     this.upgrade = '';
     this.keptFor = -1;
-    this.trailerFields.length = 0;
-    this.lengthStart = -1;
-    this.lengthEnd = -1;
+    this.trailerFields.clear();
+    this.lengthField.clear();
   }
 
   protected override startTooLong(): Rejection {
@@ -82,7 +81,7 @@ export class ResponseHead extends Head {
 
   protected override field(
     bytes: Uint8Array,
-    is: Field,
+    is: KnownField,
     nameStart: number,
     nameEnd: number,
     valueStart: number,
@@ -90,7 +89,6 @@ export class ResponseHead extends Head {
     lineEnd: number,
   ): Rejection | undefined {
     switch (is) {
-      case field.other:
       case field.host:
       case field.expect:
       case field.maxForwards:
@@ -101,15 +99,14 @@ export class ResponseHead extends Head {
         this.hasDate = true;
         return undefined;
       case field.trailer:
-        this.trailerFields.push(nameStart, lineEnd);
+        this.trailerFields.add(nameStart, lineEnd);
         return undefined;
       case field.contentLength: {
         const canonical = isCanonical(bytes, nameEnd, valueStart, valueEnd, lineEnd);
         const rejection = this.framing.readLength(bytes, valueStart, valueEnd, canonical);
         if (rejection) return rejection;
         if (!this.framing.plainLength) break;
-        this.lengthStart = nameStart;
-        this.lengthEnd = lineEnd;
+        this.lengthField.add(nameStart, lineEnd);
         return undefined;
       }
       case field.transferEncoding: {
@@ -135,7 +132,7 @@ export class ResponseHead extends Head {
       default:
         is satisfies never;
     }
-    this.dropped.push(nameStart, lineEnd);
+    this.dropped.add(nameStart, lineEnd);
     return undefined;
   }
 

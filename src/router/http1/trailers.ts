@@ -1,6 +1,6 @@
 /** The trailer section of a chunked body (RFC 9112, section 7.1.2): held until complete, and passed on with care. */
-import { type Field, mayBeTrailer } from './field-names.ts';
-import { Head, type HeadLimits, kept } from './head.ts';
+import { mayBeTrailer } from './field-names.ts';
+import { Head, type HeadLimits, type KnownField, kept } from './head.ts';
 import { octet } from './octets.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -75,14 +75,14 @@ class TrailerFields extends Head {
 
   protected override field(
     _bytes: Uint8Array,
-    is: Field,
+    is: KnownField,
     nameStart: number,
     _nameEnd: number,
     _valueStart: number,
     _valueEnd: number,
     lineEnd: number,
   ): undefined {
-    if (!mayBeTrailer(is)) this.dropped.push(nameStart, lineEnd);
+    if (!mayBeTrailer(is)) this.dropped.add(nameStart, lineEnd);
   }
 
   protected override complete(): undefined {

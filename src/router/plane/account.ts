@@ -8,15 +8,17 @@ import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer.ts';
 import type { RequestHead } from '../http1/request-head.ts';
+import type { ServiceCounters } from '../traffic.ts';
 import type { DataPlane } from './forwarder.ts';
 
 export class Account {
   readonly #plane: DataPlane;
-  #service: string | undefined;
+  /** Of the service, from when it is known until all is over. */
+  #counters: ServiceCounters | undefined;
+  #service = '';
   #method = '';
   #path = '';
   #isReported = false;
-  #isOpen = false;
   requestId = '';
   startedAt: Milliseconds = 0;
 
@@ -25,10 +27,8 @@ export class Account {
   }
 
   open(head: RequestHead): void {
-    this.#service = undefined;
     this.#method = head.method;
     this.#isReported = false;
-    this.#isOpen = true;
     this.requestId = head.requestId || randomUUID();
     this.startedAt = performance.now();
   }
@@ -37,7 +37,8 @@ export class Account {
   routed(service: string, path: string): void {
     this.#service = service;
     this.#path = path;
-    this.#plane.traffic.begun(service);
+    this.#counters = this.#plane.traffic.of(service);
+    this.#counters.begun();
   }
 
   unrouted(): void {
@@ -45,24 +46,23 @@ export class Account {
   }
 
   retried(): void {
-    if (this.#service !== undefined) this.#plane.traffic.retried(this.#service);
+    this.#counters?.retried();
   }
 
   /** The first counts. */
   report(status: number): void {
-    if (this.#isReported || this.#service === undefined) return;
+    if (this.#isReported || !this.#counters) return;
     this.#isReported = true;
-    this.#plane.traffic.responded(this.#service, status, (performance.now() - this.startedAt) / 1000);
+    this.#counters.responded(status, (performance.now() - this.startedAt) / 1000);
   }
 
   close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    if (this.#service !== undefined) this.#plane.traffic.ended(this.#service);
+    this.#counters?.ended();
+    this.#counters = undefined;
   }
 
   warn(upstream: Upstream, cause: string): void {
-    const service = this.#service ?? '';
+    const service = this.#service;
     const path = this.#path.split('?', 1)[0] as string;
     this.#plane.log.warn(
       { service, endpoint: upstream.id, method: this.#method, path, requestId: this.requestId, cause },

@@ -2,15 +2,10 @@
 import type { Body } from '../http1/body.ts';
 import { isTraced } from '../http1/forwarded-request.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import { normalHost, type RouteMatch, type Routes } from '../routes.ts';
 
 /** RFC 9110, section 7.6.2. */
 export function mayGoOn({ maxForwards, method }: RequestHead): boolean {
   return maxForwards !== 0 || !isTraced(method);
-}
-
-export function routeOf(routes: Routes, { host, path }: RequestHead): RouteMatch | undefined {
-  return routes.match(normalHost(host), path);
 }
 
 /**

@@ -23,8 +23,6 @@ import { Wire, type WireOwner } from './wire.ts';
 
 /** What it needs of the plane. */
 export interface ClientHost extends Surroundings {
-  /** Now, to within `tick`. */
-  readonly now: Milliseconds;
   readonly tick: Milliseconds;
   /** Connections end after the response under way. */
   readonly isRetiring: boolean;
@@ -60,8 +58,8 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
 
   constructor(host: ClientHost, socket: Socket, reuse: boolean) {
     this.#host = host;
-    this.#since = performance.now();
-    this.#activity = this.#since;
+    this.#since = host.now;
+    this.#activity = host.now;
     this.origin = originLines(socket.remoteAddress);
     this.wire = Wire.accepted(this, socket, reuse);
     this.#reader = new RequestReader(host.plane.limits, this);
@@ -107,7 +105,7 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
     this.#hasEnded = true;
     if (this.#state === 'closing') return;
     if (this.#state === 'busy' && this.body.done && !this.#exchange.upgrades) {
-      this.#probe.begin(performance.now());
+      this.#probe.begin(this.#host.now);
       return;
     }
     this.#exchange.clientGone();
@@ -215,8 +213,8 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
   check(now: Milliseconds): void {
     const { plane, tick, endsIdle } = this.#host;
     const { limits } = plane;
-    const age = now - this.#since;
-    // Activity is known to within a tick.
+    // Both are known to within a tick.
+    const age = now - this.#since - tick;
     const idle = now - this.#activity - tick;
     switch (this.#state) {
       case 'idle':
@@ -269,7 +267,7 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
 
   #become(state: State): void {
     this.#state = state;
-    this.#since = this.#isFirst && state === 'head' ? this.#since : performance.now();
+    if (!this.#isFirst || state !== 'head') this.#since = this.#host.now;
   }
 
   #idleLimit(): Milliseconds {

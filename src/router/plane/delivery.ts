@@ -16,8 +16,6 @@ import type { Carried, UpstreamConnection } from './upstream-connection.ts';
 /** RFC 9110, section 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
-const noneTried: ReadonlySet<Upstream> = new Set();
-
 export class Delivery {
   readonly #plane: DataPlane;
   readonly #pools: Pools;
@@ -25,7 +23,7 @@ export class Delivery {
   #opening: string | Buffer | undefined;
   #service = '';
   #method = '';
-  #tried = noneTried;
+  #tried: Set<Upstream> | undefined;
   #staleRetried = false;
   #startedAt: Milliseconds = 0;
   connection: UpstreamConnection | undefined;
@@ -43,7 +41,7 @@ export class Delivery {
     this.#opening = opening;
     this.#service = service;
     this.#method = method;
-    this.#tried = noneTried;
+    this.#tried = undefined;
     this.#staleRetried = false;
     this.#startedAt = now;
     this.isSent = false;
@@ -87,7 +85,8 @@ export class Delivery {
   mayRetry(upstream: Upstream, why: Failure): boolean {
     if (why.kind === 'connect' && !why.ours) {
       this.#plane.balancer.refused(upstream);
-      this.#tried = new Set(this.#tried).add(upstream);
+      this.#tried ??= new Set();
+      this.#tried.add(upstream);
       return true;
     }
     if (why.kind !== 'stale' || this.#staleRetried || this.#opening === undefined) return false;
@@ -97,12 +96,12 @@ export class Delivery {
   }
 
   /** The instance's side is over. The connection may be kept where `whole`: the request is through. */
-  complete(whole: boolean): void {
+  complete(whole: boolean, now: Milliseconds): void {
     const { connection } = this;
     if (!connection) return;
     if (whole && this.isSent && connection.isReusable) {
       connection.wire.resume();
-      this.#pools.release(connection, performance.now());
+      this.#pools.release(connection, now);
     } else connection.destroy();
     this.release();
   }

@@ -14,7 +14,7 @@ import { forwardedInformation, forwardedResponse } from '../http1/forwarded-resp
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import { Account } from './account.ts';
-import { canUpgrade, mayGoOn, routeOf, stripped } from './admission.ts';
+import { canUpgrade, mayGoOn, stripped } from './admission.ts';
 import type { ClientSide } from './client-side.ts';
 import { Delivery } from './delivery.ts';
 import { type Failure, failure, timeout } from './failure.ts';
@@ -30,6 +30,8 @@ import type { Carried } from './upstream-connection.ts';
 export interface Surroundings {
   readonly plane: DataPlane;
   readonly pools: Pools;
+  /** Now, to within a tick. */
+  readonly now: Milliseconds;
   /** For a Date field. */
   date(): string;
 }
@@ -76,7 +78,7 @@ export class Exchange implements Carried {
       this.#refuse(501, 'the request is not to be forwarded, and the router itself answers none');
       return;
     }
-    const route = routeOf(this.#around.plane.routes(), head);
+    const route = this.#around.plane.routes().match(head.hostName, head.path);
     if (!route) {
       account.unrouted();
       this.#refuse(404, 'no route leads from this host and path to a service');
@@ -188,7 +190,7 @@ export class Exchange implements Carried {
     this.#reply.end();
     // What the client has not taken may lie where the next response would be read to.
     if (wire.blocked) this.#delivery.connection?.wire.abandonSlab();
-    this.#delivery.complete(body.done);
+    this.#delivery.complete(body.done, this.#around.now);
     this.#over();
     this.#client.exchanged();
   }

@@ -111,7 +111,10 @@ export class Plane implements Forwarder, ClientHost {
 
   #accept(socket: Socket): void {
     socket.on('error', () => {}); // Its `close` follows.
-    this.#sweep ??= setInterval(() => this.#look(), tick);
+    if (!this.#sweep) {
+      this.#now = performance.now();
+      this.#sweep = setInterval(() => this.#look(), tick);
+    }
     this.#clients.add(new Client(this, socket, this.#reuse));
   }
 
