@@ -1,8 +1,8 @@
 /**
  * A client's connection: request after request, answered in their order.
  *
- * - A request is begun only when the response before it is complete and taken. What the client sends meanwhile is left
- *   where it is, and no more is read.
+ * - A request is begun only when the response before it is complete and taken. What the client sends meanwhile is
+ *   kept, and no more is read.
  * - A FIN may come from a client that waits for its answer or from one that is gone: a late answer is preceded by a
  *   probe, which one that is gone resets.
  * - Every state but `busy` has an end in time of its own; in `busy` the exchange has.
@@ -24,6 +24,8 @@ import { Wire, type WireOwner } from './wire.ts';
 /** What it needs of the plane. */
 export interface ClientHost extends Surroundings {
   readonly tick: Milliseconds;
+  /** Only what Node documents is used. */
+  readonly byDocument: boolean;
   /** Connections end after the response under way. */
   readonly isRetiring: boolean;
   /** Those without a request are to end too. */
@@ -56,12 +58,12 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
   #hasEnded = false;
   #tunnel: Tunnel | undefined;
 
-  constructor(host: ClientHost, socket: Socket, reuse: boolean) {
+  constructor(host: ClientHost, socket: Socket) {
     this.#host = host;
     this.#since = host.now;
     this.#activity = host.now;
     this.origin = originLines(socket.remoteAddress);
-    this.wire = Wire.accepted(this, socket, reuse);
+    this.wire = Wire.accepted(this, socket, host.byDocument);
     this.#reader = new RequestReader(host.plane.limits, this);
     this.#exchange = new Exchange(host, this);
     this.wire.start();

@@ -10,6 +10,7 @@ import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer.ts';
 import type { Failure } from './failure.ts';
 import type { DataPlane } from './forwarder.ts';
+import { claim } from './memory.ts';
 import type { Pools } from './pools.ts';
 import type { Carried, UpstreamConnection } from './upstream-connection.ts';
 
@@ -54,8 +55,10 @@ export class Delivery {
     if (!upstream) return false;
     this.attemptedAt = now;
     this.isSent = false;
-    this.connection = this.#pools.take(upstream);
-    this.connection.carry(carried);
+    const connection = this.#pools.take(upstream);
+    this.connection = connection;
+    connection.carry(carried);
+    if (!connection.isConnected && typeof this.#opening === 'object') claim(this.#opening);
     return true;
   }
 
@@ -75,9 +78,9 @@ export class Delivery {
     this.#opening = undefined;
   }
 
-  /** Whether the client must not be read: what came last is still needed where it lies. */
+  /** Whether the client must not be read: what it sent before has not gone on. @param whole as for {@link send} */
   holdsBack(whole: boolean): boolean {
-    if (!this.isSent) return typeof this.#opening === 'object' || !whole;
+    if (!this.isSent) return !whole;
     return this.connection?.wire.blocked === true;
   }
 

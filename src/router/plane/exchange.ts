@@ -58,7 +58,7 @@ export class Exchange implements Carried {
     this.#reply = new Reply(client.wire);
   }
 
-  /** Whether the client must not be read: what came last is still needed where it lies. */
+  /** Whether the client must not be read: what it sent before has not gone on. */
   get holdsBack(): boolean {
     return this.isActive && this.#delivery.holdsBack(this.#client.body.done);
   }
@@ -186,11 +186,8 @@ export class Exchange implements Carried {
   }
 
   completed(): void {
-    const { wire, body } = this.#client;
     this.#reply.end();
-    // What the client has not taken may lie where the next response would be read to.
-    if (wire.blocked) this.#delivery.connection?.wire.abandonSlab();
-    this.#delivery.complete(body.done, this.#around.now);
+    this.#delivery.complete(this.#client.body.done, this.#around.now);
     this.#over();
     this.#client.exchanged();
   }

@@ -17,15 +17,15 @@ const tick: Milliseconds = 100;
 const keepAliveProbe: Milliseconds = 60_000;
 
 export interface PlaneOptions {
-  /** Whether accepted connections are read into memory of ours, which Node has no documented way to. */
-  readonly reuseBuffers?: boolean;
+  /** Whether to use only what Node documents, which costs more. */
+  readonly byDocument?: boolean;
 }
 
 export class Plane implements Forwarder, ClientHost {
   readonly plane: DataPlane;
   readonly pools: Pools;
   readonly tick = tick;
-  readonly #reuse: boolean;
+  readonly byDocument: boolean;
   readonly #clients = new Set<Client>();
   #sweep: NodeJS.Timeout | undefined;
   #now = performance.now();
@@ -35,10 +35,10 @@ export class Plane implements Forwarder, ClientHost {
   #endsIdle = false;
   #emptied: (() => void) | undefined;
 
-  constructor(plane: DataPlane, { reuseBuffers = true }: PlaneOptions = {}) {
+  constructor(plane: DataPlane, { byDocument = false }: PlaneOptions = {}) {
     this.plane = plane;
-    this.pools = new Pools(plane.limits);
-    this.#reuse = reuseBuffers;
+    this.byDocument = byDocument;
+    this.pools = new Pools(plane.limits, byDocument);
   }
 
   get now(): Milliseconds {
@@ -115,7 +115,7 @@ export class Plane implements Forwarder, ClientHost {
       this.#now = performance.now();
       this.#sweep = setInterval(() => this.#look(), tick);
     }
-    this.#clients.add(new Client(this, socket, this.#reuse));
+    this.#clients.add(new Client(this, socket));
   }
 
   #look(): void {

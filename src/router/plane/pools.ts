@@ -6,10 +6,12 @@ import { UpstreamConnection } from './upstream-connection.ts';
 
 export class Pools {
   readonly #limits: ForwardLimits;
+  readonly #byDocument: boolean;
   readonly #idle = new Map<Upstream, UpstreamConnection[]>();
 
-  constructor(limits: ForwardLimits) {
+  constructor(limits: ForwardLimits, byDocument: boolean) {
     this.#limits = limits;
+    this.#byDocument = byDocument;
   }
 
   get isEmpty(): boolean {
@@ -22,7 +24,7 @@ export class Pools {
     for (let connection = idle?.pop(); connection; connection = idle?.pop()) {
       if (connection.isOpen) return connection;
     }
-    return new UpstreamConnection(upstream, this.#limits, connection => this.#forget(connection));
+    return new UpstreamConnection(upstream, this.#limits, this.#byDocument, this.#forget);
   }
 
   release(connection: UpstreamConnection, now: Milliseconds): void {
@@ -52,9 +54,9 @@ export class Pools {
     }
   }
 
-  #forget(connection: UpstreamConnection): void {
+  readonly #forget = (connection: UpstreamConnection): void => {
     const idle = this.#idle.get(connection.upstream);
     const index = idle?.indexOf(connection) ?? -1;
     if (index >= 0) idle?.splice(index, 1);
-  }
+  };
 }

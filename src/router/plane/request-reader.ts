@@ -35,6 +35,8 @@ export class RequestReader {
   #held: Buffer | undefined;
   #heldStart = 0;
   #heldEnd = 0;
+  /** What is being read, where it was held before. */
+  #reading: Buffer | undefined;
   /** Octets are being read: who becomes ready for a request meanwhile gets it from there. */
   isReading = false;
 
@@ -89,8 +91,11 @@ export class RequestReader {
   /** Reads what was held, if anything was. */
   readHeld(): void {
     const held = this.#held;
+    if (!held) return;
     this.#held = undefined;
-    if (held) this.read(held, this.#heldStart, this.#heldEnd);
+    this.#reading = held;
+    this.read(held, this.#heldStart, this.#heldEnd);
+    this.#reading = undefined;
   }
 
   /** Gives what was held to another reader. */
@@ -117,10 +122,12 @@ export class RequestReader {
     return stop;
   }
 
+  /** What was held before, and is still not read, stays where it is. */
   #hold(bytes: Buffer, start: number, end: number): void {
-    this.#held = bytes;
-    this.#heldStart = start;
-    this.#heldEnd = end;
+    const isMine = bytes === this.#reading;
+    this.#held = isMine ? bytes : Buffer.from(bytes.subarray(start, end));
+    this.#heldStart = isMine ? start : 0;
+    this.#heldEnd = this.#heldStart + end - start;
   }
 }
 

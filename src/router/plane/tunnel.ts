@@ -3,6 +3,7 @@
  * reads. A FIN is passed on; when one side is gone, so is the other.
  */
 import type { Milliseconds } from '../../domain/clock.ts';
+import { write } from './message.ts';
 import type { Wire, WireOwner } from './wire.ts';
 
 export class Tunnel {
@@ -36,7 +37,7 @@ export class Tunnel {
       connected() {},
       received: (bytes, start, end) => {
         this.#hasMoved = true;
-        other.write(bytes.subarray(start, end));
+        write(other, '', bytes, start, end, '');
         if (other.blocked) own.pause();
       },
       ended: () => {

@@ -50,14 +50,19 @@ export class UpstreamConnection implements WireOwner {
   idle: Milliseconds;
 
   /** @param gone is told when it is closed while it carries nothing */
-  constructor(upstream: Upstream, limits: ForwardLimits, gone: (connection: UpstreamConnection) => void) {
+  constructor(
+    upstream: Upstream,
+    limits: ForwardLimits,
+    byDocument: boolean,
+    gone: (connection: UpstreamConnection) => void,
+  ) {
     this.upstream = upstream;
     this.#head = new ResponseHead(limits);
     this.#body = new Body(limits);
     this.#idleDefault = limits.poolIdle;
     this.idle = limits.poolIdle;
     this.#gone = gone;
-    this.wire = Wire.connect(this, { host: upstream.host, port: upstream.port });
+    this.wire = Wire.connect(this, { host: upstream.host, port: upstream.port }, byDocument);
   }
 
   /** Whether another request can be sent on it after this one, which is through in both directions. */

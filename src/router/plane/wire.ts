@@ -1,15 +1,22 @@
 /**
- * A TCP connection as the data plane uses it: octets come in a slab that is used again and again.
+ * A TCP connection as the data plane uses it.
  *
- * - What `received` is told stays where it is until it returns, and as long as the wire is paused; what is needed for
- *   longer is to be copied with {@link Wire.keep}, and comes again, in front of what comes next.
- * - A slab that something was written from, and that the kernel has not taken whole, is not read into: whoever writes
- *   from a slab pauses its wire, or abandons the slab.
+ * - What `received` is told is valid until it returns. What is needed for longer is to be copied; the part of a message
+ *   that can't be understood yet with {@link Wire.keep}: it comes again, in front of what comes next.
+ * - What is written is the wire's, unless it is lent memory: that it claims where the kernel does not take all at once.
  * - Both sides of a connection close on their own: a FIN is only told.
  */
 import { connect, type NetConnectOpts, type OnReadOpts, Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
-import { giveBack, headroom, type Slab, takeSlab } from './slabs.ts';
+import {
+  handleOf,
+  learnFrom,
+  type WritableHandle,
+  type WriteRequest,
+  writeError,
+  writeRequest,
+} from './direct-writes.ts';
+import { claim, giveBack, landing } from './memory.ts';
 
 export interface WireOwner {
   /** Octets [start, end) have come. */
@@ -23,29 +30,31 @@ export interface WireOwner {
   closed(error: Error | undefined): void;
 }
 
-/** What `net` gives no type to. */
-interface Handle {
-  useUserBuffer?: unknown;
-  readStart?: unknown;
-}
-
 const smallestGrowth = 2048;
 
 export class Wire {
   readonly socket: Socket;
   #owner: WireOwner;
-  #slab: Slab = takeSlab(false);
+  /** What could not be understood yet. */
   #kept: Buffer | undefined;
   #keptEnd = 0;
-  #paused = false;
-  #abandoned = false;
+  #isPaused = false;
   #error: Error | undefined;
+  /** Whether only what Node documents is used. */
+  readonly #byDocument: boolean;
+  /** Where direct writes go, once they do. */
+  #handle: WritableHandle | undefined;
+  #request: WriteRequest | undefined;
+  /** Direct writes that were not complete at once. */
+  #pending = 0;
+  readonly #claimed: Buffer[] = [];
   /** Something written is not taken by the kernel yet. */
   blocked = false;
   closed = false;
 
-  private constructor(owner: WireOwner, open: (wire: Wire) => Socket) {
+  private constructor(owner: WireOwner, byDocument: boolean, open: (wire: Wire) => Socket) {
     this.#owner = owner;
+    this.#byDocument = byDocument;
     this.socket = open(this);
     this.socket.on('end', () => this.#owner.ended());
     this.socket.on('error', error => {
@@ -53,14 +62,13 @@ export class Wire {
     });
     this.socket.on('close', () => {
       this.closed = true;
-      if (!this.#paused && !this.#abandoned) giveBack(this.#slab);
       this.#owner.closed(this.#error);
     });
   }
 
   /** To be connected to an instance. */
-  static connect(owner: WireOwner, to: NetConnectOpts): Wire {
-    return new Wire(owner, wire => {
+  static connect(owner: WireOwner, to: NetConnectOpts, byDocument: boolean): Wire {
+    return new Wire(owner, byDocument, wire => {
       const socket = connect({ ...to, allowHalfOpen: true, noDelay: true, onread: wire.#onread() } as NetConnectOpts);
       socket.once('connect', () => owner.connected());
       return socket;
@@ -69,13 +77,13 @@ export class Wire {
 
   /**
    * @param accepted paused since it was accepted
-   * @param reuse whether to read into slabs also where Node has no documented way to it; otherwise octets are copied
+   * @param byDocument whether to use only what Node documents, which costs more
    */
-  static accepted(owner: WireOwner, accepted: Socket, reuse: boolean): Wire {
-    return new Wire(owner, wire => {
-      const taken = reuse ? wire.#takeOver(accepted) : undefined;
+  static accepted(owner: WireOwner, accepted: Socket, byDocument: boolean): Wire {
+    return new Wire(owner, byDocument, wire => {
+      const taken = byDocument ? undefined : wire.#takeOver(accepted);
       if (taken) return taken;
-      accepted.on('data', chunk => wire.#copyIn(chunk));
+      accepted.on('data', chunk => wire.#deliver(chunk, chunk.length));
       return accepted;
     });
   }
@@ -91,40 +99,39 @@ export class Wire {
   }
 
   write(data: string | Buffer): void {
-    const { socket } = this;
-    if (typeof data === 'string') socket.write(data, 'latin1', this.#written);
-    else socket.write(data, this.#written);
-    if (socket.writableLength > 0) this.blocked = true;
+    const handle = this.#handle ?? this.#findHandle();
+    if (handle) this.#writeTo(handle, data);
+    else {
+      const { socket } = this;
+      if (typeof data === 'string') socket.write(data, 'latin1', this.#drained);
+      else socket.write(data, this.#drained);
+      if (socket.writableLength > 0) this.#block(data);
+    }
   }
 
   /** Keeps [start, end) until more comes. */
   keep(bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     if (bytes === this.#kept) {
-      if (start > headroom) bytes.copyWithin(headroom, start, end);
+      if (start > 0) bytes.copyWithin(0, start, end);
     } else {
-      this.#kept = Buffer.allocUnsafeSlow(headroom + Math.max(smallestGrowth, 2 * length));
-      this.#kept.set(bytes.subarray(start, end), headroom);
+      this.#kept = Buffer.allocUnsafeSlow(Math.max(smallestGrowth, 2 * length));
+      bytes.copy(this.#kept, 0, start, end);
     }
-    this.#keptEnd = headroom + length;
+    this.#keptEnd = length;
   }
 
   /** No more is read until {@link resume}. */
   pause(): void {
-    if (this.#paused || this.closed) return;
-    this.#paused = true;
+    if (this.#isPaused || this.closed) return;
+    this.#isPaused = true;
     this.socket.pause();
   }
 
   resume(): void {
-    if (!this.#paused || this.closed) return;
-    this.#paused = false;
+    if (!this.#isPaused || this.closed) return;
+    this.#isPaused = false;
     this.socket.resume();
-  }
-
-  /** What comes next is read into another slab, as something is still being written from this one. */
-  abandonSlab(): void {
-    this.#abandoned = true;
   }
 
   /** Sends a FIN after what was written. */
@@ -132,10 +139,14 @@ export class Wire {
     this.socket.end();
   }
 
-  /** Closes it when what was written is taken, or after `patience`. */
+  /** Closes it when what was written is taken, or after `patience` without progress. */
   finish(patience: Milliseconds): void {
     if (this.closed) return;
-    this.socket.setTimeout(patience, () => this.socket.destroy());
+    const left = this.#handle?.writeQueueSize;
+    this.socket.setTimeout(patience, () => {
+      if (this.#handle?.writeQueueSize === left) this.socket.destroy();
+      else this.finish(patience);
+    });
     this.socket.destroySoon();
   }
 
@@ -149,17 +160,63 @@ export class Wire {
     this.socket.resetAndDestroy();
   }
 
-  readonly #written = (error?: Error | null): void => {
-    if (!this.blocked || error || this.closed || this.socket.writableLength > 0) return;
-    this.blocked = false;
-    this.#owner.flushed();
+  /** A handle is known only once requests for it are, and takes over only from a stream that has nothing under way. */
+  #findHandle(): WritableHandle | undefined {
+    if (this.#byDocument || this.socket.writableLength > 0) return undefined;
+    const handle = handleOf(this.socket);
+    if (!handle) return undefined;
+    this.#request = writeRequest(this.#completed);
+    if (this.#request) this.#handle = handle;
+    else learnFrom(handle);
+    return this.#handle;
+  }
+
+  #writeTo(handle: WritableHandle, data: string | Buffer): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    this.#request ??= writeRequest(this.#completed) as WriteRequest;
+    const status =
+      typeof data === 'string'
+        ? handle.writeLatin1String(this.#request, data)
+        : handle.writeBuffer(this.#request, data);
+    if (status !== 0) socket.destroy(writeError(status));
+    else if (handle.writeQueueSize > 0) {
+      this.#request = undefined;
+      this.#pending++;
+      this.#block(data);
+    }
+  }
+
+  /** The octets must stay as they are, and reachable, until they are taken. */
+  #block(data: string | Buffer): void {
+    this.blocked = true;
+    if (typeof data === 'string') return;
+    claim(data);
+    this.#claimed.push(data);
+  }
+
+  readonly #completed = (status: number): void => {
+    this.#pending--;
+    if (status !== 0) this.socket.destroy(writeError(status));
+    else if (this.#pending === 0) this.#unblock();
   };
+
+  readonly #drained = (error?: Error | null): void => {
+    if (this.blocked && !error && this.socket.writableLength === 0) this.#unblock();
+  };
+
+  #unblock(): void {
+    for (const data of this.#claimed) giveBack(data);
+    this.#claimed.length = 0;
+    this.blocked = false;
+    if (!this.closed) this.#owner.flushed();
+  }
 
   #onread(): OnReadOpts {
     return {
-      buffer: () => this.#nextRoom(),
+      buffer: landing,
       callback: length => {
-        this.#deliver(length);
+        this.#deliver(landing, length);
         return true;
       },
     };
@@ -170,7 +227,7 @@ export class Wire {
    * document. So its handle is given to another socket, where it has one of the known kind.
    */
   #takeOver(accepted: Socket): Socket | undefined {
-    const internals = accepted as unknown as { _handle: Handle | null };
+    const internals = accepted as unknown as { _handle: ReadableHandle | null };
     const handle = internals._handle;
     if (typeof handle?.useUserBuffer !== 'function' || typeof handle.readStart !== 'function') return undefined;
     internals._handle = null;
@@ -179,54 +236,28 @@ export class Wire {
     return new Socket(options as ConstructorParameters<typeof Socket>[0]);
   }
 
-  /** After each read: a read that fills its slab gets a large one, until less comes. */
-  #nextRoom(): Buffer {
-    const slab = this.#slab;
-    if (this.#abandoned) {
-      this.#abandoned = false;
-      this.#slab = takeSlab(slab.isLarge);
-    } else if (!this.#paused && slab.isLarge !== this.#wantsLarge && !this.closed) {
-      giveBack(slab);
-      this.#slab = takeSlab(this.#wantsLarge);
-    }
-    return this.#slab.room;
-  }
-
-  #wantsLarge = false;
-
-  #deliver(length: number): void {
-    const { bytes, room } = this.#slab;
-    this.#wantsLarge = length === room.length || (this.#slab.isLarge && length > room.length / 8);
+  #deliver(bytes: Buffer, length: number): void {
     const kept = this.#kept;
     if (!kept) {
-      this.#owner.received(bytes, headroom, headroom + length);
+      this.#owner.received(bytes, 0, length);
       return;
     }
     const end = this.#keptEnd + length;
     let joined = kept;
     if (end > kept.length) {
       joined = Buffer.allocUnsafeSlow(Math.max(2 * kept.length, end));
-      joined.set(kept.subarray(0, this.#keptEnd));
+      kept.copy(joined, 0, 0, this.#keptEnd);
       this.#kept = joined;
     }
-    joined.set(bytes.subarray(headroom, headroom + length), this.#keptEnd);
+    bytes.copy(joined, this.#keptEnd, 0, length);
     this.#keptEnd = 0;
-    this.#owner.received(joined, headroom, end);
+    this.#owner.received(joined, 0, end);
     if (this.#keptEnd === 0) this.#kept = undefined;
   }
+}
 
-  /** The way without `onread`. */
-  #copyIn(chunk: Buffer): void {
-    let rest = chunk;
-    while (rest.length > 0 && !this.closed) {
-      if (this.#paused) {
-        this.socket.unshift(rest);
-        return;
-      }
-      const room = this.#nextRoom();
-      const length = rest.copy(room);
-      rest = rest.subarray(length);
-      this.#deliver(length);
-    }
-  }
+/** What `net` gives no type to. */
+interface ReadableHandle {
+  useUserBuffer?: unknown;
+  readStart?: unknown;
 }
