@@ -93,9 +93,7 @@ export const routerSchema = section({
     'a list of networks',
   )
     .prefault([])
-    .describe(
-      'Proxies in front whose `X-Forwarded-*` and `Forwarded` are believed; of others they are replaced.',
-    ),
+    .describe('Proxies in front whose `X-Forwarded-*` and `Forwarded` are believed; of others they are replaced.'),
   limits: limits.prefault({}).describe('What a message may take.'),
   accessLog: z
     .union([z.literal(false), accessLog], { error: 'false, or a mapping with path and sample' })
