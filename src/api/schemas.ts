@@ -15,10 +15,10 @@ import type {
 } from '../control/views.ts';
 import type { PlannedChange } from '../domain/change.ts';
 import { instanceStates } from '../domain/instance/state.ts';
+import type { IoLimits, Limits, TotalLimits } from '../domain/limits-spec.ts';
 import { serviceNamePattern } from '../domain/names.ts';
-import type { Limits } from '../domain/spec.ts';
 import type { LogLine } from '../logs/contract.ts';
-import type { Enforcement, Usage } from '../processes/contract.ts';
+import { type Enforcement, mechanisms, type Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
 
 /** Names of the schemas that the OpenAPI document publishes as components. */
@@ -37,10 +37,30 @@ const route = z.object({
   stripPrefix: z.boolean(),
 } satisfies Shape<RouteView>) satisfies z.ZodType<RouteView>;
 
+const bytes = z.number().exactOptional().describe('Bytes.');
+const number = z.number().exactOptional();
+
 const limits = z.object({
-  memory: z.number().exactOptional().describe('Bytes.'),
-  cpu: z.number().exactOptional().describe('Cores.'),
-  pids: z.number().exactOptional(),
+  memory: bytes,
+  memoryHigh: bytes,
+  swap: bytes,
+  cpu: number.describe('Cores.'),
+  cpuWeight: number,
+  pids: number,
+  io: z
+    .object({
+      weight: number,
+      readBytes: bytes,
+      writeBytes: bytes,
+      readOps: number,
+      writeOps: number,
+    } satisfies Shape<IoLimits>)
+    .exactOptional()
+    .describe('In a second, of each disk.'),
+  openFiles: number,
+  coreDump: bytes,
+  nice: number,
+  oomScoreAdjust: number,
 } satisfies Shape<Limits>) satisfies z.ZodType<Limits>;
 
 const usage = z.object({
@@ -50,8 +70,12 @@ const usage = z.object({
 } satisfies Shape<Usage>) satisfies z.ZodType<Usage>;
 
 const enforcement = z.object({
-  limit: z.enum(['memory', 'cpu', 'pids']),
-  by: z.enum([...backend.options, 'not enforced']),
+  limit: z
+    .string()
+    .describe('As in slipway.yaml: `memory`, `io.weight`; `totalLimits.memory` for that of the service.'),
+  asked: z.number(),
+  inForce: z.number().exactOptional().describe('What the kernel made of it; absent where nothing is.'),
+  by: z.enum(mechanisms),
   why: z.string().exactOptional(),
 } satisfies Shape<Enforcement>) satisfies z.ZodType<Enforcement>;
 
@@ -110,6 +134,7 @@ export const serviceStatus = z.object({
   routes: z.array(route).readonly(),
   tcp: strings.describe('Addresses of the router whose connections are passed on to the instances as they are.'),
   limits,
+  totalLimits: z.object({ memory: bytes, cpu: number.describe('Cores.'), pids: number } satisfies Shape<TotalLimits>),
   dependsOn: strings,
   env: z.record(z.string(), z.string()).readonly().describe('Values only where they are no secret.'),
   rollout: rolloutStatus.exactOptional(),

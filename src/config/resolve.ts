@@ -28,13 +28,25 @@ export function resolveSettings(
 
 /** Of a service that passed its checks. */
 export function resolveService(name: string, config: ServiceConfig, context: ResolveContext): ServiceSpec {
-  const { package: _package, sha256: _sha256, route: _route, routes: _routes, runtime, env, ...rest } = config;
+  const {
+    package: _package,
+    sha256: _sha256,
+    route: _route,
+    routes: _routes,
+    runtime,
+    env,
+    isolation,
+    secrets,
+    ...rest
+  } = config;
   return {
     name,
     ...rest,
     package: resolvePackage(config, context.folder),
     ...(runtime === undefined ? {} : { runtime: resolveRuntime(runtime) }),
     env: mapValues(env, value => resolveEnv(value, context)),
+    isolation: { ...isolation, writable: isolation.writable.map(path => resolve(context.folder, path)) },
+    secrets: mapValues(secrets, ({ file }) => ({ file: resolve(context.folder, file) })),
     routes: routesOf(config).map(route => resolveRoute(route, context.folder)),
   };
 }

@@ -1,5 +1,5 @@
 /** Sizes with the suffixes of Kubernetes quantities: `Ki`, `Mi`, … are powers of 1024, `k`, `M`, … of 1000. */
-import type { Bytes } from '../domain/spec.ts';
+import type { Bytes } from '../domain/limits-spec.ts';
 
 /** Largest first. */
 const units = [

@@ -121,7 +121,17 @@ export class InstanceActor {
     this.#env = await environmentOf(this.id, this.revision, this.#port).catch(() => this.revision.launch.env);
     this.send({ kind: 'adopted', as: adoptedState(instance) });
     this.#watchExit(tree);
+    // They may have been changed just before the last daemon died.
+    await this.applyLimits();
     return true;
+  }
+
+  /** Puts the limits that are wanted now in force for what runs. */
+  async applyLimits(): Promise<void> {
+    const tree = this.#tree;
+    if (tree === undefined) return;
+    await tree.limit(this.#policy().limits);
+    if (this.#tree === tree && !this.#disposed) this.#save();
   }
 
   /** The daemon lets go of it: no event counts any more, and what runs, runs on. */
@@ -211,13 +221,17 @@ export class InstanceActor {
       await this.#takePort();
       this.#env = await environmentOf(this.id, this.revision, this.#port);
       crashPoint('instance.before-spawn');
+      const { limits, totalLimits, strictLimits, memoryWatchdog } = this.#policy();
       const tree = await host.launch({
         key: this.key,
         argv: expandPlaceholders(this.revision.launch.argv, { PORT: this.#port?.toString() }),
         cwd: this.revision.launch.cwd,
         env: this.#env,
         logFile: logs.file(this.id.service, this.id.index),
-        limits: this.revision.spec.limits,
+        limits,
+        totalLimits,
+        strict: strictLimits,
+        memoryWatchdog,
       });
       crashPoint('instance.after-spawn');
       this.#tree = tree;

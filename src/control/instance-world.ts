@@ -1,5 +1,6 @@
 /** What every instance works with, and what of its service's spec applies to it while it runs. */
 import type { Clock } from '../domain/clock.ts';
+import type { Limits, TotalLimits } from '../domain/limits-spec.ts';
 import type { RestartSpec, StopSpec } from '../domain/spec.ts';
 import type { LogStore } from '../logs/contract.ts';
 import type { Prober } from '../probes/contract.ts';
@@ -29,4 +30,8 @@ export interface InstanceWorld {
 export interface InstancePolicy {
   readonly restart: RestartSpec;
   readonly stop: StopSpec;
+  readonly limits: Limits;
+  readonly totalLimits: TotalLimits;
+  readonly strictLimits: boolean;
+  readonly memoryWatchdog: boolean;
 }

@@ -4,12 +4,14 @@
  * - A change is durable before it has an effect, and changes of one service happen one after the other.
  * - `reconcile` is level-triggered: it may be called at any time, any number of times.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Cancel, Milliseconds } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import { type InstanceId, instanceKey, instanceLabel } from '../domain/names.ts';
 import { type Action, type Plan, plan } from '../domain/plan.ts';
 import { judgeRollout, type RolloutProgress } from '../domain/rollout.ts';
 import { concludeRollout, isRolling, revert, revision, type ServiceRecord, targetRevision } from '../domain/service.ts';
+import type { ServiceSpec } from '../domain/spec.ts';
 import type { RoutedService } from '../router-link/protocol.ts';
 import type { InstanceRecord } from '../state/contract.ts';
 import { crashPoint } from './crash-points.ts';
@@ -95,8 +97,10 @@ export class ServiceActor {
       const record = next(this.#record);
       if (record === this.#record) return record;
       await this.#world.store.saveService(record);
+      const before = this.#record;
       this.#record = record;
       this.#world.routing.changed();
+      await this.#applyLimits(before.declared);
       this.reconcile();
       return record;
     });
@@ -121,6 +125,19 @@ export class ServiceActor {
     this.#over = true;
     this.#cancelAgain();
     for (const actor of this.#actors.values()) actor.release();
+  }
+
+  /** What runs is limited anew without a restart. */
+  async #applyLimits(before: ServiceSpec): Promise<void> {
+    const { limits, totalLimits } = this.#record.declared;
+    const totalsChanged = !isDeepStrictEqual(totalLimits, before.totalLimits);
+    const limitTotal = () => this.#world.host.limitTotal(this.name, totalLimits, before.totalLimits);
+    // What is below may not have more than what is above, neither before nor after: one of the two orders does it.
+    const isRefused = totalsChanged && limitTotal().some(({ by }) => by === 'not enforced');
+    if (!isDeepStrictEqual(limits, before.limits) || totalsChanged) {
+      await Promise.all(this.actors.map(actor => actor.applyLimits()));
+    }
+    if (isRefused) limitTotal();
   }
 
   /** Also what gave up, or waits for its next try, starts at once. */

@@ -1,7 +1,7 @@
 /** What the control plane shows. Plain JSON, without secrets; the API publishes these as they are. */
 import type { Milliseconds } from '../domain/clock.ts';
 import type { InstanceStateKind } from '../domain/instance/state.ts';
-import type { Limits } from '../domain/spec.ts';
+import type { Limits, TotalLimits } from '../domain/limits-spec.ts';
 import type { Backend, Enforcement, Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
 
@@ -61,7 +61,9 @@ export interface ServiceStatus {
   readonly routes: readonly RouteView[];
   /** Addresses of the router whose connections are passed on as they are. */
   readonly tcp: readonly string[];
+  /** For each instance, and for all of them together. */
   readonly limits: Limits;
+  readonly totalLimits: TotalLimits;
   readonly dependsOn: readonly string[];
   /** Names of the variables; values only where they are no secret. */
   readonly env: Readonly<Record<string, string>>;

@@ -138,6 +138,11 @@ export const errorCatalog = {
     meaning: 'The operating system refused to start the process.',
     mend: 'Check that the command exists, is executable and that the host has processes and memory left.',
   },
+  SLIP_LIMIT_UNENFORCED: {
+    status: 500,
+    meaning: 'A service with strictLimits has a limit that this host can’t enforce.',
+    mend: 'See `slipway describe` for what is missing; remove the limit or strictLimits, or give the daemon cgroups.',
+  },
   SLIP_BACKEND_UNUSABLE: {
     status: 500,
     meaning: 'The host does not let Slipway hold processes in the way that was asked for.',

@@ -35,7 +35,7 @@ export interface ServiceRecord {
   readonly rollout?: Rollout;
   /**
    * As the configuration last said: to tell what in it changed, and for all that needs no new process (routes,
-   * restart, rollout, stop, dependsOn, keepRevisions).
+   * limits, restart, rollout, stop, dependsOn, keepRevisions).
    */
   readonly declared: ServiceSpec;
   /** What `declared.package` was when it was applied: a file may change under the same path. */
@@ -138,8 +138,9 @@ export function runsAlike(one: ServiceSpec, other: ServiceSpec): boolean {
 }
 
 function runPart(spec: ServiceSpec): unknown {
-  const { runtime, command, args, runtimeArgs, port, env, limits, probes } = spec;
-  return [runtime, command, args, runtimeArgs, port, Object.entries(env).sort(), limits, probes];
+  const { runtime, command, args, runtimeArgs, port, env, probes, isolation, secrets, pinRuntime } = spec;
+  const sorted = [Object.entries(env).sort(), Object.entries(secrets).sort()];
+  return [runtime, command, args, runtimeArgs, port, ...sorted, probes, isolation, pinRuntime];
 }
 
 /** The revision that a rollback without a number goes to: the last that served and isn't what all should be of now. */

@@ -4,11 +4,11 @@
  * revision stores it as it is.
  */
 import type { Milliseconds } from './clock.ts';
+import type { IsolationSpec, SecretSpec } from './isolation-spec.ts';
+import type { Bytes, CapacitySpec, Limits, Requests, TotalLimits } from './limits-spec.ts';
 import type { RouteSpec } from './route-spec.ts';
 import type { RouterSpec } from './router-spec.ts';
 import type { TrafficSpec } from './traffic-spec.ts';
-
-export type Bytes = number;
 
 /** Where a package comes from. A URL is fetched only against a digest that the user gave. */
 export type PackageSource =
@@ -29,13 +29,6 @@ export type EnvValue =
   | { readonly kind: 'plain'; readonly value: string }
   | { readonly kind: 'secret'; readonly value: string }
   | { readonly kind: 'file'; readonly path: string };
-
-/** Absent means unlimited. `cpu` is in cores: 0.5 is half of one. */
-export interface Limits {
-  readonly memory?: Bytes;
-  readonly cpu?: number;
-  readonly pids?: number;
-}
 
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
@@ -115,7 +108,19 @@ export interface ServiceSpec {
   readonly traffic: TrafficSpec;
   /** Addresses (`host:port`) of the router whose connections are passed on as they are. */
   readonly tcp: readonly string[];
+  /** For each instance. */
   readonly limits: Limits;
+  readonly totalLimits: TotalLimits;
+  /** Whether a limit that can't be enforced keeps an instance from starting. */
+  readonly strictLimits: boolean;
+  /** Where no cgroup limits memory: whether an instance that is measured to use more is restarted. */
+  readonly memoryWatchdog: boolean;
+  readonly requests: Requests;
+  readonly isolation: IsolationSpec;
+  /** By name. */
+  readonly secrets: Readonly<Record<string, SecretSpec>>;
+  /** Whether the runtime is copied into the store with the release, so that the host can't change it. */
+  readonly pinRuntime: boolean;
   readonly probes: Probes;
   readonly restart: RestartSpec;
   readonly rollout: RolloutSpec;
@@ -130,6 +135,7 @@ export interface ProjectSpec {
   readonly router: RouterSpec;
   readonly metrics: { readonly listen?: string };
   readonly ports: PortRange;
+  readonly capacity: CapacitySpec;
   readonly logs: LogSpec;
   readonly unpack: UnpackLimits;
   readonly runtimes: RuntimePaths;

@@ -6,16 +6,15 @@
  *   host, which takes tens of milliseconds to get.
  * - The tree of a hybrid host's cgroup v2 is never touched.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import type { Limits } from '../domain/spec.ts';
 import {
   codeOf,
   cpuBandwidth,
+  cpuShares,
   enclosuresIn,
-  enforce,
   livingIn,
   makeGroup,
   processesIn,
@@ -24,11 +23,19 @@ import {
   removeGroup,
   removeIfEmpty,
   tryWriteSetting,
-  Unavailable,
   writeSetting,
 } from './cgroup.ts';
-import type { Enforcement, Usage } from './contract.ts';
-import type { Containment, Enclosure, NewEnclosure } from './enclosure.ts';
+import type { Enforcement, TreeRecord, Usage } from './contract.ts';
+import { type Containment, type Enclosure, type NewEnclosure, serviceOf, totalPrefix } from './enclosure.ts';
+import {
+  type Applier,
+  type Appliers,
+  type Asked,
+  enforce,
+  type InForce,
+  type LimitKey,
+  Unavailable,
+} from './enforcement.ts';
 import type { CgroupMounts } from './mounts.ts';
 import { killEach } from './signals.ts';
 import { usageOf } from './usage.ts';
@@ -74,10 +81,16 @@ export class CgroupV1 implements Containment {
     return bases.size > 0 ? new CgroupV1(bases, missing, clock) : ([...missing.values()][0] ?? '');
   }
 
-  async enclose(key: string, limits: Limits): Promise<NewEnclosure> {
+  async enclose(key: string, asked: Asked, total: Asked): Promise<NewEnclosure> {
     const enclosure = this.reopen(key);
+    let totals: readonly Enforcement[] = [];
     try {
-      for (const group of enclosure.cgroups) await makeGroup(group, this.#clock);
+      // What is above is limited first: it must not have less to give than what is below.
+      totals = this.limitTotal(serviceOf(key), total);
+      for (const group of enclosure.cgroups) {
+        mkdirSync(dirname(group), { recursive: true });
+        await makeGroup(group, this.#clock);
+      }
     } catch (error) {
       if (error instanceof SlipwayError) throw error;
       await enclosure.remove();
@@ -85,11 +98,32 @@ export class CgroupV1 implements Containment {
         cause: error,
       });
     }
-    return { enclosure, enforcement: this.#enforce(enclosure, limits) };
+    return { enclosure, enforcement: [...enclosure.limit(asked), ...totals] };
   }
 
-  reopen(key: string): V1Enclosure {
-    return new V1Enclosure(new Map([...this.#bases].map(([name, base]) => [name, join(base, key)])), this.#clock);
+  limitTotal(service: string, asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
+    if (asked.size === 0 && [...lifted].length === 0) return [];
+    const folders = this.#folders(service);
+    for (const group of folders.values()) mkdirSync(group, { recursive: true });
+    return enforce(this.backend, asked, appliersV1(folders, this.#missing), { lifted, prefix: totalPrefix });
+  }
+
+  reopen(key: string, tree?: Pick<TreeRecord, 'cgroups'>): V1Enclosure {
+    return new V1Enclosure(
+      this.#found(key, tree) ?? this.#folders(join(serviceOf(key), key)),
+      this.#missing,
+      this.#clock,
+    );
+  }
+
+  #folders(path: string): Folders {
+    return new Map([...this.#bases].map(([name, base]) => [name, join(base, path)]));
+  }
+
+  /** Those of a tree that an older Slipway launched are directly in the base. */
+  #found(key: string, tree: Pick<TreeRecord, 'cgroups'> | undefined): Folders | undefined {
+    const direct = this.#folders(key);
+    return [...direct.values()].some(group => tree?.cgroups.includes(group) ?? existsSync(group)) ? direct : undefined;
   }
 
   async keys(): Promise<readonly string[]> {
@@ -103,41 +137,81 @@ export class CgroupV1 implements Containment {
   close(): void {
     for (const base of this.#bases.values()) removeIfEmpty(base);
   }
+}
 
-  #enforce(enclosure: V1Enclosure, limits: Limits): readonly Enforcement[] {
-    const folder = (controller: Controller) => {
-      const found = enclosure.folders.get(controller);
-      if (found === undefined) throw new Unavailable(this.#missing.get(controller));
-      return found;
-    };
-    return enforce(this.backend, limits, {
-      memory: bytes => {
-        writeSetting(folder('memory'), 'memory.limit_in_bytes', bytes);
-        const swapToo = tryWriteSetting(folder('memory'), 'memory.memsw.limit_in_bytes', bytes);
-        return swapToo ? undefined : 'swap is not counted: the kernel was started without swap accounting';
-      },
-      cpu: cores => {
-        const { quota, period } = cpuBandwidth(cores);
-        writeSetting(folder('cpu'), 'cpu.cfs_period_us', period);
-        writeSetting(folder('cpu'), 'cpu.cfs_quota_us', quota);
-        return undefined;
-      },
-      pids: count => {
-        writeSetting(folder('pids'), 'pids.max', count);
-        return undefined;
-      },
-    });
-  }
+/** The largest that the kernel takes stands for none. */
+const unlimited = -1;
+
+function appliersV1(folders: Folders, missing: ReadonlyMap<Controller, string>): Appliers {
+  const folder = (controller: Controller) => {
+    const found = folders.get(controller);
+    if (found === undefined) throw new Unavailable(missing.get(controller));
+    return found;
+  };
+  const needsV2: Applier = value => {
+    if (value === undefined) return undefined;
+    throw new Unavailable('it needs cgroup v2');
+  };
+  return {
+    memory: bytes => limitMemory(folder('memory'), bytes),
+    memoryHigh: needsV2,
+    swap: bytes => limitSwap(folder('memory'), bytes),
+    cpu: cores => {
+      const { quota, period } = cores === undefined ? { quota: unlimited, period: 100_000 } : cpuBandwidth(cores);
+      writeSetting(folder('cpu'), 'cpu.cfs_period_us', period);
+      writeSetting(folder('cpu'), 'cpu.cfs_quota_us', quota);
+      return cores === undefined ? undefined : { value: quota / period };
+    },
+    cpuWeight: (weight = 100) => {
+      writeSetting(folder('cpu'), 'cpu.shares', cpuShares(weight));
+      return undefined;
+    },
+    pids: count => {
+      writeSetting(folder('pids'), 'pids.max', count ?? 'max');
+      return undefined;
+    },
+    'io.weight': needsV2,
+    'io.readBytes': needsV2,
+    'io.writeBytes': needsV2,
+    'io.readOps': needsV2,
+    'io.writeOps': needsV2,
+  };
+}
+
+const swapToo = 'memory.memsw.limit_in_bytes';
+const noSwapAccounting = 'swap is not counted: the kernel was started without swap accounting';
+
+/** Memory and swap together may not be less than memory alone, at no time. */
+function limitMemory(group: string, bytes: number | undefined): InForce | undefined {
+  tryWriteSetting(group, swapToo, unlimited);
+  writeSetting(group, 'memory.limit_in_bytes', bytes ?? unlimited);
+  if (bytes === undefined) return undefined;
+  const counted = tryWriteSetting(group, swapToo, bytes);
+  const value = readNumber(group, 'memory.limit_in_bytes') ?? bytes;
+  return { value, ...(counted ? {} : { why: noSwapAccounting }) };
+}
+
+/** After {@link limitMemory}, since what is counted is both together. */
+function limitSwap(group: string, bytes: number | undefined): InForce | undefined {
+  const memory = readNumber(group, 'memory.limit_in_bytes') ?? 0;
+  const isLimited = memory < 2 ** 60;
+  if (bytes !== undefined && !isLimited) throw new Unavailable('cgroup v1 limits swap only together with memory');
+  if (!isLimited) return undefined;
+  const written = tryWriteSetting(group, swapToo, memory + (bytes ?? 0));
+  if (!written && bytes !== undefined) throw new Unavailable(noSwapAccounting);
+  return undefined;
 }
 
 class V1Enclosure implements Enclosure {
   readonly folders: Folders;
   readonly cgroups: readonly string[];
   readonly entrances: readonly string[];
+  readonly #missing: ReadonlyMap<Controller, string>;
   readonly #clock: Clock;
 
-  constructor(folders: Folders, clock: Clock) {
+  constructor(folders: Folders, missing: ReadonlyMap<Controller, string>, clock: Clock) {
     this.folders = folders;
+    this.#missing = missing;
     this.cgroups = [...new Set(folders.values())];
     this.entrances = this.cgroups.map(group => join(group, 'tasks'));
     this.#clock = clock;
@@ -154,8 +228,16 @@ class V1Enclosure implements Enclosure {
     killEach(members);
   }
 
+  limit(asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
+    return enforce('cgroup-v1', asked, appliersV1(this.folders, this.#missing), { lifted });
+  }
+
   oomKills(): number {
     return readCounter(this.folders.get('memory') ?? '', 'memory.oom_control', 'oom_kill') ?? 0;
+  }
+
+  memoryPeak(): number | undefined {
+    return readNumber(this.folders.get('memory') ?? '', 'memory.max_usage_in_bytes');
   }
 
   async usage(): Promise<Usage | undefined> {
@@ -168,7 +250,10 @@ class V1Enclosure implements Enclosure {
   }
 
   async remove(): Promise<void> {
-    for (const group of this.cgroups) await removeGroup(group, this.#clock);
+    for (const group of this.cgroups) {
+      await removeGroup(group, this.#clock);
+      removeIfEmpty(dirname(group));
+    }
   }
 
   get #home(): string {

@@ -10,12 +10,10 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import type { Limits } from '../domain/spec.ts';
 import {
   codeOf,
   cpuBandwidth,
   enclosuresIn,
-  enforce,
   livingIn,
   makeGroup,
   processesIn,
@@ -25,17 +23,19 @@ import {
   removeGroup,
   removeIfEmpty,
   tryWriteSetting,
-  Unavailable,
   writeSetting,
 } from './cgroup.ts';
 import type { Enforcement, TreeRecord, Usage } from './contract.ts';
-import { type Containment, type Enclosure, limitNames, type NewEnclosure } from './enclosure.ts';
+import { type Containment, type Enclosure, type NewEnclosure, serviceOf, totalPrefix } from './enclosure.ts';
+import { type Applier, type Appliers, type Asked, enforce, type LimitKey, Unavailable } from './enforcement.ts';
+import { ioAppliers } from './io-limits.ts';
 import { type CgroupMounts, ownCgroup } from './mounts.ts';
 import { readStat } from './procfs.ts';
 import { killEach } from './signals.ts';
 import { usageOf } from './usage.ts';
 
 const daemonLeaf = 'slipway-daemon';
+const controllers = ['memory', 'cpu', 'pids', 'io'] as const;
 
 export class CgroupV2 implements Containment {
   readonly backend = 'cgroup-v2';
@@ -66,9 +66,13 @@ export class CgroupV2 implements Containment {
     }
   }
 
-  async enclose(key: string, limits: Limits): Promise<NewEnclosure> {
-    const group = join(this.#base, key);
+  async enclose(key: string, asked: Asked, total: Asked): Promise<NewEnclosure> {
+    const service = serviceOf(key);
+    const group = join(this.#base, service, key);
+    let totals: readonly Enforcement[] = [];
     try {
+      this.#makeService(service);
+      totals = this.limitTotal(service, total);
       await makeGroup(group, this.#clock);
     } catch (error) {
       if (error instanceof SlipwayError) throw error;
@@ -78,11 +82,28 @@ export class CgroupV2 implements Containment {
     }
     // A tree that has lost a part of itself to the kernel is worse than one that is gone and started again.
     tryWriteSetting(group, 'memory.oom.group', 1);
-    return { enclosure: new V2Enclosure(group, this.#clock), enforcement: this.#enforce(group, limits) };
+    const enclosure = new V2Enclosure(group, this.#clock);
+    return { enclosure, enforcement: [...enclosure.limit(asked), ...totals] };
+  }
+
+  limitTotal(service: string, asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
+    if (asked.size === 0 && [...lifted].length === 0) return [];
+    this.#makeService(service);
+    return enforce(this.backend, asked, appliersV2(join(this.#base, service)), { lifted, prefix: totalPrefix });
   }
 
   reopen(key: string, tree?: Pick<TreeRecord, 'cgroups'>): Enclosure {
-    return new V2Enclosure(tree?.cgroups[0] ?? join(this.#base, key), this.#clock);
+    const inService = join(this.#base, serviceOf(key), key);
+    // That of a tree that an older Slipway launched is directly in the base.
+    const direct = join(this.#base, key);
+    const group = tree?.cgroups[0] ?? (existsSync(direct) ? direct : inService);
+    return new V2Enclosure(group, this.#clock);
+  }
+
+  #makeService(service: string): void {
+    const group = join(this.#base, service);
+    mkdirSync(group, { recursive: true });
+    delegate(group, false);
   }
 
   async keys(): Promise<readonly string[]> {
@@ -96,32 +117,54 @@ export class CgroupV2 implements Containment {
   close(): void {
     removeIfEmpty(this.#base);
   }
+}
 
-  #enforce(group: string, limits: Limits): readonly Enforcement[] {
-    const set = (controller: keyof Limits, file: string, value: string | number) => {
-      if (!existsSync(join(group, file))) {
-        throw new Unavailable(`the ${controller} controller is not delegated to ${this.#base}`);
-      }
-      writeSetting(group, file, value);
+function appliersV2(group: string): Appliers {
+  const set = (controller: string, file: string, value: string | number) => {
+    if (!existsSync(join(group, file)))
+      throw new Unavailable(`the ${controller} controller is not delegated to ${group}`);
+    writeSetting(group, file, value);
+  };
+  const memoryFile =
+    (file: string): Applier =>
+    bytes => {
+      set('memory', file, bytes ?? 'max');
+      return bytes === undefined ? undefined : { value: readNumber(group, file) ?? bytes };
     };
-    return enforce(this.backend, limits, {
-      memory: bytes => {
-        set('memory', 'memory.max', bytes);
-        const noSwap = tryWriteSetting(group, 'memory.swap.max', 0);
-        return noSwap ? undefined : 'swap is not counted: the kernel was started without swap accounting';
-      },
-      cpu: cores => {
+  return {
+    memory: bytes => {
+      const inForce = memoryFile('memory.max')(bytes);
+      const noSwap = tryWriteSetting(group, 'memory.swap.max', bytes === undefined ? 'max' : 0);
+      return inForce && { ...inForce, ...(noSwap ? {} : { why: noSwapAccounting }) };
+    },
+    memoryHigh: memoryFile('memory.high'),
+    swap: bytes => {
+      const isLimited = readSetting(group, 'memory.max')?.trim() !== 'max';
+      set('memory', 'memory.swap.max', bytes ?? (isLimited ? 0 : 'max'));
+      return undefined;
+    },
+    cpu: cores => {
+      if (cores === undefined) set('cpu', 'cpu.max', 'max');
+      else {
         const { quota, period } = cpuBandwidth(cores);
         set('cpu', 'cpu.max', `${quota} ${period}`);
-        return undefined;
-      },
-      pids: count => {
-        set('pids', 'pids.max', count);
-        return undefined;
-      },
-    });
-  }
+        return { value: quota / period };
+      }
+      return undefined;
+    },
+    cpuWeight: (weight = 100) => {
+      set('cpu', 'cpu.weight', weight);
+      return undefined;
+    },
+    pids: count => {
+      set('pids', 'pids.max', count ?? 'max');
+      return undefined;
+    },
+    ...ioAppliers(group),
+  };
 }
+
+const noSwapAccounting = 'swap is not counted: the kernel was started without swap accounting';
 
 class V2Enclosure implements Enclosure {
   readonly cgroups: readonly string[];
@@ -147,8 +190,16 @@ class V2Enclosure implements Enclosure {
     killEach(members);
   }
 
+  limit(asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
+    return enforce('cgroup-v2', asked, appliersV2(this.#group), { lifted });
+  }
+
   oomKills(): number {
     return readCounter(this.#group, 'memory.events', 'oom_kill') ?? 0;
+  }
+
+  memoryPeak(): number | undefined {
+    return readNumber(this.#group, 'memory.peak'); // From Linux 5.19 on.
   }
 
   async usage(): Promise<Usage | undefined> {
@@ -162,6 +213,7 @@ class V2Enclosure implements Enclosure {
 
   async remove(): Promise<void> {
     await removeGroup(this.#group, this.#clock);
+    removeIfEmpty(dirname(this.#group));
   }
 }
 
@@ -176,7 +228,7 @@ function words(group: string, file: string): readonly string[] {
 
 function available(group: string): readonly string[] {
   const offered = words(group, 'cgroup.controllers');
-  return limitNames.filter(controller => offered.includes(controller));
+  return controllers.filter(controller => offered.includes(controller));
 }
 
 /** Lets groups inside this one use its controllers; those that it can't pass on are left out. */

@@ -3,12 +3,10 @@
  * is either in force or reported as not. Reads and writes are synchronous: the files are kernel memory.
  */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import type { Limits } from '../domain/spec.ts';
-import type { Backend, Enforcement } from './contract.ts';
-import { limitNames, pause } from './enclosure.ts';
+import { pause } from './enclosure.ts';
 import { isLiving } from './procfs.ts';
 
 export function codeOf(error: unknown): string {
@@ -136,42 +134,26 @@ export function removeIfEmpty(group: string): void {
   }
 }
 
-/** Names of the groups directly inside that are enclosures: those that Slipway keeps for itself begin with `_`. */
-export function enclosuresIn(group: string): readonly string[] {
-  return subgroups(group).flatMap(path => {
-    const name = path.slice(group.length + 1);
-    return name.startsWith('_') ? [] : [name];
-  });
-}
-
 /**
- * For each limit that is wanted, what came of putting it in force.
- * @param apply gives a remark, or throws what the kernel said to it
+ * Names of the enclosures inside: they are in a group for each service, or were made directly here by an older Slipway.
+ * What Slipway keeps for itself begins with `_`; a service's name has no dot, an enclosure's has.
  */
-export function enforce(
-  backend: Backend,
-  limits: Limits,
-  apply: { readonly [L in keyof Limits]-?: (value: number) => string | undefined },
-): readonly Enforcement[] {
-  return limitNames.flatMap((limit): readonly Enforcement[] => {
-    const value = limits[limit];
-    if (value === undefined) return [];
-    try {
-      const why = apply[limit](value);
-      return [{ limit, by: backend, ...(why === undefined ? {} : { why }) }];
-    } catch (error) {
-      const why = error instanceof Unavailable ? error.message : `the kernel refused it (${codeOf(error)})`;
-      return [{ limit, by: 'not enforced', why }];
-    }
+export function enclosuresIn(base: string): readonly string[] {
+  return subgroups(base).flatMap(path => {
+    const name = basename(path);
+    if (name.startsWith('_')) return [];
+    return name.includes('.') ? [name] : subgroups(path).map(inner => basename(inner));
   });
 }
-
-/** Thrown by an `apply` whose controller is not there. */
-export class Unavailable extends Error {}
 
 const defaultPeriod = 100_000;
 const longestPeriod = 1_000_000;
 const shortestQuota = 1_000;
+
+/** The kernel's weights begin where nothing is said, at 100; cgroup v1 has them as shares, at 1024. */
+export function cpuShares(weight: number): number {
+  return Math.max(2, Math.round((weight * 1024) / 100));
+}
 
 /** Microseconds of CPU time in each period. A small share takes a longer period, since the kernel has a least quota. */
 export function cpuBandwidth(cores: number): { readonly quota: number; readonly period: number } {

@@ -3,7 +3,7 @@
  * forked; it is gone only when that was verified.
  */
 import type { Cancel } from '../domain/clock.ts';
-import type { Limits } from '../domain/spec.ts';
+import type { Limits, TotalLimits } from '../domain/limits-spec.ts';
 
 /** Survives pid reuse and reboots: a pid is the same process only with the same start time on the same boot. */
 export interface ProcessIdentity {
@@ -28,6 +28,12 @@ export interface LaunchOrder {
   /** Opened O_APPEND for stdout and stderr. */
   readonly logFile: string;
   readonly limits: Limits;
+  /** Of all trees of the service together, which is the part of the key before the first dot. */
+  readonly totalLimits: TotalLimits;
+  /** Rather not at all than without one of the limits. */
+  readonly strict: boolean;
+  /** Where no cgroup limits memory, a tree that is measured to use more is killed as if it did. */
+  readonly memoryWatchdog: boolean;
 }
 
 /** Where to find a tree again after the daemon was replaced. Plain JSON. */
@@ -47,6 +53,8 @@ export interface Exit {
   readonly signal?: NodeJS.Signals;
   /** The kernel killed a process of the tree since the launch, for want of memory. */
   readonly oomKilled: boolean;
+  /** Bytes, where it was killed for them; the most that it used. */
+  readonly memoryPeak?: number;
   /** Present where the program never ran: what stopped the launcher from executing it, in words. */
   readonly failure?: string;
 }
@@ -61,10 +69,19 @@ export interface Usage {
   readonly processes: number;
 }
 
+/** `process`: an attribute of each process, such as its priority. `watchdog`: Slipway measures, and ends what exceeds. */
+export const mechanisms = ['cgroup-v2', 'cgroup-v1', 'rlimit', 'process', 'watchdog', 'not enforced'] as const;
+export type Mechanism = (typeof mechanisms)[number];
+
 /** For one limit: what is in force, by what; or why it isn't. */
 export interface Enforcement {
-  readonly limit: keyof Limits;
-  readonly by: Backend | 'not enforced';
+  /** As in slipway.yaml: `memory`, `io.weight`; `totalLimits.memory` for that of the service. */
+  readonly limit: string;
+  readonly asked: number;
+  /** What the kernel made of it; absent where nothing is. */
+  readonly inForce?: number;
+  readonly by: Mechanism;
+  /** Why not, or what is to be known about it. */
   readonly why?: string;
 }
 
@@ -83,6 +100,8 @@ export interface ProcessTree {
    */
   kill(timeout: number): Promise<readonly number[]>;
   usage(): Promise<Usage | undefined>;
+  /** Changes its limits while it runs. What can't be changed any more says so, and holds from the next launch on. */
+  limit(limits: Limits): Promise<readonly Enforcement[]>;
 }
 
 export interface ProcessHost {
@@ -92,7 +111,8 @@ export interface ProcessHost {
   /**
    * Spawns through the launcher. It resolves as soon as there is a pid; what goes wrong between there and the
    * program's first instruction is in {@link Exit.failure}.
-   * @throws SlipwayError SLIP_LAUNCH_FAILED when the command can't be executed at all
+   * @throws SlipwayError SLIP_LAUNCH_FAILED when the command can't be executed at all, SLIP_LIMIT_UNENFORCED when the
+   * order is strict and this host can't enforce one of its limits
    */
   launch(order: LaunchOrder): Promise<ProcessTree>;
   /** The tree, if its main process still is the one in the record; else `undefined`. */
@@ -105,6 +125,8 @@ export interface ProcessHost {
   sweep(key: string): Promise<readonly number[]>;
   /** Keys of all trees of this home that left a trace on the host: cgroups or marked processes. */
   traces(): Promise<readonly string[]>;
+  /** Changes what all trees of a service may use together, while they run. @param lifted are not wanted any more */
+  limitTotal(service: string, limits: TotalLimits, lifted: TotalLimits): readonly Enforcement[];
   /** Stops watching adopted processes; trees go on. */
   close(): void;
 }

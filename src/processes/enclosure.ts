@@ -3,10 +3,8 @@
  * each {@link Backend}; they differ in what they can promise, and say so in the enforcement of each limit.
  */
 import type { Clock, Milliseconds } from '../domain/clock.ts';
-import type { Limits } from '../domain/spec.ts';
 import type { Backend, Enforcement, TreeRecord, Usage } from './contract.ts';
-
-export const limitNames = ['memory', 'cpu', 'pids'] as const satisfies readonly (keyof Limits)[];
+import type { Asked, LimitKey } from './enforcement.ts';
 
 export interface Enclosure {
   /** Absolute folders; none where there are no cgroups. */
@@ -17,8 +15,12 @@ export interface Enclosure {
   members(): Promise<readonly number[]>;
   /** One SIGKILL to each of the `members`, and whatever keeps them from forking on. */
   strike(members: readonly number[]): Promise<void>;
+  /** Puts them in force, for what runs too. @param lifted are to be in force no more */
+  limit(asked: Asked, lifted?: Iterable<LimitKey>): readonly Enforcement[];
   /** Processes that the kernel killed here for want of memory. */
   oomKills(): number;
+  /** Bytes, of all that ran here; `undefined` where nobody counts it. */
+  memoryPeak(): number | undefined;
   usage(): Promise<Usage | undefined>;
   /** Removes what `enclose` made. What is still in use is left for a later sweep. */
   remove(): Promise<void>;
@@ -27,10 +29,12 @@ export interface Enclosure {
 export interface Containment {
   readonly backend: Backend;
   /**
-   * A new enclosure for `key`, empty, with the limits in force.
+   * A new enclosure for `key`, empty, with the limits in force; and those of all of its service together.
    * @throws SlipwayError SLIP_LAUNCH_FAILED when something of that key is alive in it
    */
-  enclose(key: string, limits: Limits): Promise<NewEnclosure>;
+  enclose(key: string, asked: Asked, total: Asked): Promise<NewEnclosure>;
+  /** Of all trees of a service together, those that run too. */
+  limitTotal(service: string, asked: Asked, lifted?: Iterable<LimitKey>): readonly Enforcement[];
   /** The enclosure that a tree was launched in, by this daemon or another. */
   reopen(key: string, tree?: Pick<TreeRecord, 'identity' | 'cgroups'>): Enclosure;
   /** Keys of all enclosures there are. */
@@ -64,3 +68,10 @@ export function pause(clock: Clock, delay: Milliseconds): Promise<void> {
     clock.after(delay, resolve);
   });
 }
+
+/** A key begins with the name of its service, which has no dot. */
+export function serviceOf(key: string): string {
+  return key.slice(0, key.indexOf('.') >>> 0);
+}
+
+export const totalPrefix = 'totalLimits.';

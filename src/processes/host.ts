@@ -7,18 +7,29 @@
 import { existsSync } from 'node:fs';
 import type { Clock, Milliseconds } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import type { Backend, LaunchOrder, ProcessHost, ProcessIdentity, ProcessTree, TreeRecord } from './contract.ts';
-import { type Containment, type Enclosure, killAll } from './enclosure.ts';
+import type { TotalLimits } from '../domain/limits-spec.ts';
+import type {
+  Backend,
+  Enforcement,
+  LaunchOrder,
+  ProcessHost,
+  ProcessIdentity,
+  ProcessTree,
+  TreeRecord,
+} from './contract.ts';
+import { type Containment, type Enclosure, killAll, serviceOf } from './enclosure.ts';
+import { askedOf } from './enforcement.ts';
 import { ExitWatch } from './exit-watch.ts';
-import { launch, launchFailure } from './launcher.ts';
+import { coreBlockSize, launch, launchFailure } from './launcher.ts';
 import { adoptedMain, childMain, type MainProcess } from './main-process.ts';
 import { homeId, marker } from './marker.ts';
 import { NoCgroup } from './no-cgroup.ts';
 import { preflight } from './preflight.ts';
+import { ownPrivileges, type Privileges, prepareProcess } from './process-limits.ts';
 import type { ProcessTable } from './process-table.ts';
 import { Procfs } from './procfs.ts';
 import { Ps } from './ps.ts';
-import { Tree, type TreeParts } from './tree.ts';
+import { Tree, type TreeParts, watched } from './tree.ts';
 import { usableCgroup } from './usable-cgroup.ts';
 
 export interface ProcessHostOptions {
@@ -38,16 +49,17 @@ export async function createProcessHost(options: ProcessHostOptions): Promise<Pr
   const { clock, backend = 'auto', procfs = existsSync('/proc/self/stat') } = options;
   const id = homeId(options.home);
   const processes = procfs ? new Procfs() : new Ps();
+  const parts = { id, clock, processes, privileges: ownPrivileges() };
   const cgroup =
     backend === 'none' ? 'the backend `none` was asked for' : await usableCgroup(backend, `slipway-${id}`, clock);
   if (typeof cgroup !== 'string') {
-    return new Host({ id, clock, processes, containment: cgroup, noCgroup: new NoCgroup(processes, id, '') });
+    return new Host({ ...parts, containment: cgroup, noCgroup: new NoCgroup(processes, id, '') });
   }
   if (backend !== 'none' && backend !== 'auto') {
     throw new SlipwayError('SLIP_BACKEND_UNUSABLE', `cannot hold processes by ${backend}: ${cgroup}`);
   }
   const noCgroup = new NoCgroup(processes, id, cgroup);
-  return new Host({ id, clock, processes, containment: noCgroup, noCgroup, whyNoCgroup: cgroup });
+  return new Host({ ...parts, containment: noCgroup, noCgroup, whyNoCgroup: cgroup });
 }
 
 interface HostParts {
@@ -58,6 +70,7 @@ interface HostParts {
   /** The containment itself where there is no cgroup; else what finds processes that no cgroup leads to. */
   readonly noCgroup: NoCgroup;
   readonly whyNoCgroup?: string;
+  readonly privileges: Privileges;
 }
 
 class Host implements ProcessHost {
@@ -119,6 +132,12 @@ class Host implements ProcessHost {
     return [...new Set(keys.flat())].filter(key => keyPattern.test(key));
   }
 
+  limitTotal(service: string, limits: TotalLimits, lifted: TotalLimits): readonly Enforcement[] {
+    const enforcement = this.#parts.containment.limitTotal(service, askedOf(limits), askedOf(lifted).keys());
+    for (const [key, tree] of this.#trees) if (serviceOf(key) === service) tree.setTotals(enforcement);
+    return enforcement;
+  }
+
   close(): void {
     for (const tree of this.#trees.values()) tree.release();
     this.#trees.clear();
@@ -126,13 +145,17 @@ class Host implements ProcessHost {
   }
 
   async #launch(order: LaunchOrder): Promise<ProcessTree> {
-    const { id, containment, processes } = this.#parts;
+    const { id, containment, processes, privileges } = this.#parts;
     const { key } = order;
-    const { enclosure, enforcement } = await containment.enclose(key, order.limits);
+    const asked = askedOf(order.limits);
+    const { enclosure, enforcement: ofGroup } = await containment.enclose(key, asked, askedOf(order.totalLimits));
+    const { preparation, enforcement: ofProcess } = prepareProcess(asked, privileges, coreBlockSize(order.env));
+    const enforcement = [...(order.memoryWatchdog ? ofGroup.map(watched) : ofGroup), ...ofProcess];
     const { cgroups, entrances } = enclosure;
     const oomKills = enclosure.oomKills();
     try {
-      const { pid, child } = await launch(order, entrances, marker(id, key));
+      if (order.strict) requireAll(key, enforcement);
+      const { pid, child } = await launch(order, entrances, preparation, marker(id, key));
       const main = childMain(pid, child);
       // A child that is dead by now is still a zombie in `/proc`; only `ps` can come too late.
       const startTime = (await processes.find(pid))?.startTime ?? 0;
@@ -152,14 +175,24 @@ class Host implements ProcessHost {
     failureOf: TreeParts['failureOf'] = () => undefined,
   ): Tree {
     const { key } = record;
-    const { clock } = this.#parts;
+    const { clock, privileges } = this.#parts;
     const onGone = () => {
       if (this.#trees.get(key) === tree) this.#trees.delete(key);
     };
-    const tree: Tree = new Tree({ record, main, enclosure, clock, failureOf, onGone });
+    const tree: Tree = new Tree({ record, main, enclosure, clock, failureOf, privileges, onGone });
     this.#trees.set(key, tree);
     return tree;
   }
+}
+
+function requireAll(key: string, enforcement: readonly Enforcement[]): void {
+  const open = enforcement.filter(({ by }) => by === 'not enforced');
+  if (open.length === 0) return;
+  const reasons = open.map(({ limit, why }) => `${limit} (${why})`).join(', ');
+  throw new SlipwayError(
+    'SLIP_LIMIT_UNENFORCED',
+    `cannot start ${key} with strictLimits: this host can’t enforce ${reasons}; remove these limits or strictLimits`,
+  );
 }
 
 /** Also what makes a key safe as the name of a folder. */

@@ -7,22 +7,23 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SlipwayError } from '../domain/errors.ts';
 import { codeOf } from './cgroup.ts';
 import type { LaunchOrder } from './contract.ts';
 import { markerVariable } from './marker.ts';
+import type { Preparation } from './process-limits.ts';
 
 const name = 'slipway-launch';
 
-/** Arguments: files to write `0` to, `--`, the command. */
-const script = `
+/** Arguments: values and the files to write them to in turns, `--`, the command. */
+const script = (ulimits: readonly string[]) => `
 while [ "$1" != -- ]; do
-  echo 0 >"$1" || { echo "${name}: cannot write to $1" >&2; exit 125; }
-  shift
+  echo "$1" >"$2" || { echo "${name}: cannot write to $2" >&2; exit 125; }
+  shift 2
 done
 shift
-umask 022
+${ulimits.map(limit => `ulimit ${limit} || { echo "${name}: cannot set ulimit ${limit}" >&2; exit 125; }\n`).join('')}umask 022
 exec "$@"`;
 
 /** Exit codes of the script where it can't enter, and of `sh` where it can't execute. */
@@ -34,19 +35,30 @@ type Environment = Readonly<Record<string, string>>;
  * The command line of a launcher.
  * @throws SlipwayError SLIP_LAUNCH_FAILED when no shell here can hand on such an environment
  */
-export function launcher(entrances: readonly string[], argv: readonly string[], env: Environment): readonly string[] {
+export function launcher(
+  entrances: readonly string[],
+  { ulimits, writes, wrapper }: Preparation,
+  argv: readonly string[],
+  env: Environment,
+): readonly string[] {
   // Shells set these by themselves; they are the program's only if the order says so.
   const strangers = ['PWD', 'OLDPWD', 'SHLVL'].filter(variable => !Object.hasOwn(env, variable));
   const unset = strangers.length > 0 ? `unset ${strangers.join(' ')}` : '';
-  return [...shellFor(env), '-c', `${unset}${script}`, name, ...entrances, ...oomScore(), '--', ...argv];
+  const written = [...entrances.map(file => ['0', file]), ...writes.map(({ value, file }) => [String(value), file])];
+  return [...shellFor(env), '-c', `${unset}${script(ulimits)}`, name, ...written.flat(), '--', ...wrapper, ...argv];
 }
 
 /**
  * Starts the order's command in what the entrances lead to, under `mark`, as the leader of a new session.
  * @throws SlipwayError SLIP_LAUNCH_FAILED
  */
-export async function launch(order: LaunchOrder, entrances: readonly string[], mark: string): Promise<Launched> {
-  const [shell = '', ...args] = launcher(entrances, order.argv, order.env);
+export async function launch(
+  order: LaunchOrder,
+  entrances: readonly string[],
+  preparation: Preparation,
+  mark: string,
+): Promise<Launched> {
+  const [shell = '', ...args] = launcher(entrances, preparation, order.argv, order.env);
   const log = openLog(order.logFile);
   let child: ChildProcess;
   try {
@@ -94,10 +106,9 @@ function shellFor(env: Environment): readonly string[] {
   );
 }
 
-/** A daemon that the kernel is told to spare must not hand that on to what it starts. */
-function oomScore(): readonly string[] {
-  const file = '/proc/self/oom_score_adj';
-  return existsSync(file) && Number(readFileSync(file, 'latin1')) < 0 ? [file] : [];
+/** Of `ulimit -c`: bash counts in kilobytes, but where it is told to be a POSIX shell. */
+export function coreBlockSize(env: Environment): number {
+  return shellFor(env)[0] === '/bin/sh' ? 512 : 1024;
 }
 
 function openLog(path: string): number {

@@ -7,10 +7,10 @@
  * - Nothing limits such a tree, and each limit is reported so.
  */
 import treeKill from 'tree-kill';
-import type { Limits } from '../domain/spec.ts';
 import { type Census, takeCensus } from './census.ts';
-import type { ProcessIdentity, TreeRecord, Usage } from './contract.ts';
-import { type Containment, type Enclosure, limitNames, type NewEnclosure } from './enclosure.ts';
+import type { Enforcement, ProcessIdentity, TreeRecord, Usage } from './contract.ts';
+import { type Containment, type Enclosure, type NewEnclosure, totalPrefix } from './enclosure.ts';
+import { type Asked, groupLimits, unenforced } from './enforcement.ts';
 import { kin } from './kinship.ts';
 import type { ProcessStat, ProcessTable } from './process-table.ts';
 import { isGroup, killEach } from './signals.ts';
@@ -20,20 +20,23 @@ export class NoCgroup implements Containment {
   readonly backend = 'none';
   readonly #processes: ProcessTable;
   readonly #homeId: string;
-  readonly #why: string;
+  /** There are no cgroups, in words. */
+  readonly why: string;
   #next: Promise<Census> | undefined;
 
-  /** @param why there are no cgroups, in words */
   constructor(processes: ProcessTable, homeId: string, why: string) {
     this.#processes = processes;
     this.#homeId = homeId;
-    this.#why = why;
+    this.why = why;
   }
 
-  async enclose(key: string, limits: Limits): Promise<NewEnclosure> {
-    const wanted = limitNames.filter(limit => limits[limit] !== undefined);
-    const enforcement = wanted.map(limit => ({ limit, by: 'not enforced' as const, why: this.#why }));
-    return { enclosure: this.reopen(key), enforcement };
+  async enclose(key: string, asked: Asked, total: Asked): Promise<NewEnclosure> {
+    const enclosure = this.reopen(key);
+    return { enclosure, enforcement: [...enclosure.limit(asked), ...this.limitTotal('', total)] };
+  }
+
+  limitTotal(_service: string, asked: Asked): readonly Enforcement[] {
+    return unenforced(asked, groupLimits, this.why, totalPrefix);
   }
 
   reopen(key: string, tree?: Pick<TreeRecord, 'identity'>): Enclosure {
@@ -102,10 +105,16 @@ class Kindred implements Enclosure {
     await new Promise(done => treeKill(main, 'SIGKILL', done));
   }
 
+  limit(asked: Asked): readonly Enforcement[] {
+    return unenforced(asked, groupLimits, this.#host.why);
+  }
+
   /** The kernel keeps no count of them outside of cgroups. */
   oomKills(): number {
     return 0;
   }
+
+  memoryPeak(): undefined {}
 
   async usage(): Promise<Usage | undefined> {
     return usageOf(this.#living(await this.#host.census()).map(({ pid }) => pid));

@@ -5,9 +5,13 @@
  * - Once gone, it never touches its enclosure again: the next tree of the same key may live there.
  */
 import type { Cancel, Clock, Milliseconds } from '../domain/clock.ts';
+import type { Limits } from '../domain/limits-spec.ts';
 import type { Enforcement, Exit, ProcessTree, TreeRecord, Usage } from './contract.ts';
-import { type Enclosure, killAll } from './enclosure.ts';
+import { type Enclosure, killAll, totalPrefix } from './enclosure.ts';
+import { askedOf, type LimitKey } from './enforcement.ts';
 import type { Ending, MainProcess } from './main-process.ts';
+import { MemoryWatchdog } from './memory-watchdog.ts';
+import { changeProcesses, isOfProcess, type Privileges } from './process-limits.ts';
 
 export interface TreeParts {
   readonly record: TreeRecord;
@@ -16,22 +20,25 @@ export interface TreeParts {
   readonly clock: Clock;
   /** Why the program never ran, if this ending is one of the launcher and not of the program. */
   failureOf(ending: Ending): string | undefined;
+  readonly privileges: Privileges;
   /** Nothing of the tree is left on the host. */
   onGone(): void;
 }
 
 export class Tree implements ProcessTree {
-  readonly record: TreeRecord;
+  #record: TreeRecord;
   readonly #parts: TreeParts;
   readonly #listeners = new Set<(exit: Exit) => void>();
   readonly #ended: Promise<Exit>;
   #exit: Exit | undefined;
+  #watchdog: MemoryWatchdog | undefined;
   /** Begun when the tree was found to be gone. */
   #removal: Promise<void> | undefined;
 
   constructor(parts: TreeParts) {
     this.#parts = parts;
-    this.record = parts.record;
+    this.#record = parts.record;
+    this.#watch();
     this.#ended = new Promise(resolve => {
       parts.main.onEnd(ending => {
         this.#exit = this.#describe(ending);
@@ -42,8 +49,42 @@ export class Tree implements ProcessTree {
     });
   }
 
+  get record(): TreeRecord {
+    return this.#record;
+  }
+
   get enforcement(): readonly Enforcement[] {
-    return this.record.enforcement;
+    return this.#record.enforcement;
+  }
+
+  async limit(limits: Limits): Promise<readonly Enforcement[]> {
+    const { enclosure, privileges } = this.#parts;
+    if (this.#removal) return this.enforcement;
+    const asked = askedOf(limits);
+    const totals = this.enforcement.filter(({ limit }) => limit.startsWith(totalPrefix));
+    const had = this.enforcement
+      .map(({ limit }) => limit)
+      .filter(limit => !limit.startsWith(totalPrefix)) as LimitKey[];
+    const lifted = had.filter(limit => !asked.has(limit));
+    const changed = new Map(
+      [...asked].filter(([key, value]) => this.enforcement.find(({ limit }) => limit === key)?.asked !== value),
+    );
+    const kept = new Set<string>([...asked.keys()].filter(key => !changed.has(key)));
+    const now = [
+      ...enclosure.limit(asked, lifted),
+      ...changeProcesses(await enclosure.members(), changed, lifted, privileges),
+      ...this.enforcement.filter(({ limit }) => isOfProcess(limit) && kept.has(limit)),
+    ];
+    const isWatched = this.enforcement.some(({ by }) => by === 'watchdog');
+    this.#record = { ...this.#record, enforcement: [...(isWatched ? now.map(watched) : now), ...totals] };
+    this.#watch();
+    return this.enforcement;
+  }
+
+  /** Of all trees of its service, which share these. */
+  setTotals(totals: readonly Enforcement[]): void {
+    const own = this.enforcement.filter(({ limit }) => !limit.startsWith(totalPrefix));
+    this.#record = { ...this.#record, enforcement: [...own, ...totals] };
   }
 
   onExit(listener: (exit: Exit) => void): Cancel {
@@ -75,8 +116,20 @@ export class Tree implements ProcessTree {
 
   /** Lets go of it; it runs on. */
   release(): void {
+    this.#watchdog?.close();
     this.#listeners.clear();
     this.#parts.main.release();
+  }
+
+  #watch(): void {
+    const { clock, enclosure } = this.#parts;
+    this.#watchdog?.close();
+    const watched = this.enforcement.find(({ by }) => by === 'watchdog');
+    if (watched === undefined) return;
+    this.#watchdog = new MemoryWatchdog(clock, watched.asked, {
+      usage: () => enclosure.usage(),
+      end: () => void this.signal('SIGKILL'),
+    });
   }
 
   async #killAll(timeout: Milliseconds): Promise<readonly number[]> {
@@ -108,10 +161,21 @@ export class Tree implements ProcessTree {
   #describe(ending: Ending): Exit {
     const { enclosure, failureOf } = this.#parts;
     const failure = failureOf(ending);
+    const measured = this.#watchdog?.exceeded;
+    this.#watchdog?.close();
+    const oomKilled = measured !== undefined || enclosure.oomKills() > this.record.oomKills;
+    const memoryPeak = oomKilled ? (measured ?? enclosure.memoryPeak()) : undefined;
     return {
       ...ending,
-      oomKilled: enclosure.oomKills() > this.record.oomKills,
+      oomKilled,
+      ...(memoryPeak === undefined ? {} : { memoryPeak }),
       ...(failure === undefined ? {} : { failure }),
     };
   }
+}
+
+/** Where no cgroup limits memory, and it shall be watched instead. */
+export function watched(one: Enforcement): Enforcement {
+  if (one.limit !== 'memory' || one.by !== 'not enforced') return one;
+  return { limit: one.limit, asked: one.asked, inForce: one.asked, by: 'watchdog' };
 }

@@ -8,6 +8,7 @@ import type { Backend } from './contract.ts';
 import type { Containment, Enclosure } from './enclosure.ts';
 import { launcher } from './launcher.ts';
 import { type CgroupMounts, parseCgroupMounts } from './mounts.ts';
+import { nothingPrepared } from './process-limits.ts';
 
 const versions = [
   { backend: 'cgroup-v2', open: CgroupV2.open },
@@ -51,8 +52,8 @@ function cgroupMounts(): CgroupMounts {
 async function trial(containment: Containment): Promise<string | undefined> {
   let enclosure: Enclosure | undefined;
   try {
-    ({ enclosure } = await containment.enclose('_trial', {}));
-    const [shell = '', ...args] = launcher(enclosure.entrances, ['/bin/sh', '-c', ':'], {});
+    ({ enclosure } = await containment.enclose('_trial.0', new Map(), new Map()));
+    const [shell = '', ...args] = launcher(enclosure.entrances, nothingPrepared, ['/bin/sh', '-c', ':'], {});
     execFileSync(shell, args, { env: {}, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
     return undefined;
   } catch (error) {

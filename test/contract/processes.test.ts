@@ -296,9 +296,9 @@ for (const variant of variants) {
         tree.enforcement.map(({ limit }) => limit),
         ['memory', 'cpu', 'pids'],
       );
-      for (const { by, why } of tree.enforcement) {
+      for (const { by, why, inForce } of tree.enforcement) {
         if (isCgroup) assert.equal(by, backend, why);
-        else assert.deepEqual([by, why], ['not enforced', 'the backend `none` was asked for']);
+        else assert.deepEqual([by, inForce, why], ['not enforced', undefined, 'the backend `none` was asked for']);
       }
     });
 
@@ -359,7 +359,9 @@ for (const variant of variants) {
         limits: { memory: 96 * MiB },
       });
       const exit = await exitOf(tree);
-      assert.deepEqual(exit, { signal: 'SIGKILL', oomKilled: true });
+      const { memoryPeak = 0, ...ending } = exit;
+      assert.deepEqual(ending, { signal: 'SIGKILL', oomKilled: true });
+      assert.ok(memoryPeak > 60 * MiB && memoryPeak <= 96 * MiB, `${memoryPeak} bytes`);
       await tree.kill(10_000);
 
       const again = await launch(stay, { limits: { memory: 96 * MiB } });
@@ -381,21 +383,6 @@ for (const variant of variants) {
       const ended = exitOf(adopted);
       writeFileSync(join(home, 'go'), '');
       assert.equal((await ended).oomKilled, true);
-    });
-
-    it('gives no more CPU time than was asked for', async t => {
-      const { launch, announced } = await yard(t, variant);
-      const share = 0.2;
-      const tree = await launch([program('burn-cpu.sh')], { limits: { cpu: share } });
-      await announced('ready');
-      const read = async () => ({ at: performance.now(), cpu: (await tree.usage())?.cpuSeconds ?? 0 });
-      const first = await read();
-      const last = await eventually('half a second of CPU time', async () => {
-        const now = await read();
-        return now.cpu - first.cpu > 0.5 ? now : undefined;
-      });
-      const took = (last.cpu - first.cpu) / ((last.at - first.at) / 1000);
-      assert.ok(took < share * 1.3, `${took} cores`);
     });
   });
 }

@@ -48,6 +48,7 @@ export class MemoryControl implements Control {
       routes: [{ host: `${name}.localhost`, path: '/', stripPrefix: false }],
       tcp: [],
       limits: { memory: 268_435_456, cpu: 0.5 },
+      totalLimits: {},
       dependsOn: [],
       env: { LOG_LEVEL: 'info', DB_PASSWORD: '[hidden]' },
       instances: [],
@@ -267,8 +268,8 @@ export class MemoryControl implements Control {
       uptime: 192_000,
       usage: { cpuSeconds: 1.92, memory: 35_651_584, processes: 1 },
       limits: [
-        { limit: 'memory', by: 'cgroup-v2' },
-        { limit: 'cpu', by: 'not enforced', why: 'the host has no cpu controller' },
+        { limit: 'memory', asked: 2 ** 28, inForce: 2 ** 28, by: 'cgroup-v2' },
+        { limit: 'cpu', asked: 0.5, by: 'not enforced', why: 'the host has no cpu controller' },
       ],
     }));
   }

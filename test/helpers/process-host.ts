@@ -64,6 +64,9 @@ export async function yard(t: TestContext, variant: Variant): Promise<Yard> {
     env: { PATH: process.env['PATH'] ?? '', LOG: logFile },
     logFile,
     limits: {},
+    totalLimits: {},
+    strict: false,
+    memoryWatchdog: false,
     ...rest,
   });
   t.after(async () => {

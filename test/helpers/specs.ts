@@ -1,3 +1,4 @@
+import { defaultIsolation } from '../../src/domain/isolation-spec.ts';
 import type { ServiceSpec } from '../../src/domain/spec.ts';
 import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
 
@@ -15,6 +16,13 @@ export function serviceSpec(change: Partial<ServiceSpec>): ServiceSpec {
     traffic: defaultTraffic,
     tcp: [],
     limits: {},
+    totalLimits: {},
+    strictLimits: false,
+    memoryWatchdog: false,
+    requests: {},
+    isolation: defaultIsolation,
+    secrets: {},
+    pinRuntime: false,
     probes: {},
     restart: {
       policy: 'always',

@@ -87,7 +87,7 @@ test('who waits in vain for a rollout is told how far it is', async t => {
 
 test('a limit that is not enforced is shown', async t => {
   const { home, control } = await startApi(t, { greeter: 1 });
-  control.set('greeter', 0, { limits: [{ limit: 'memory', by: 'not enforced', why: 'no cgroup' }] });
+  control.set('greeter', 0, { limits: [{ limit: 'memory', asked: 2 ** 28, by: 'not enforced', why: 'no cgroup' }] });
   const { stdout } = await runCli(['status'], { home });
   assert.match(stdout, /^greeter: not enforced: memory \(see `slipway describe greeter`\)$/m);
 });
@@ -260,8 +260,10 @@ test('watching goes on until Ctrl-C, which is its ordinary end', async t => {
 test('describe tells everything, limits that are not in force included', async t => {
   const { home, control } = await startApi(t);
   const { stdout } = await runCli(['describe', 'greeter'], { home });
-  assert.match(stdout, /^Limits +memory 256Mi\n +cpu 0\.5$/m);
-  assert.match(stdout, /^Not enforced +cpu of greeter\/0: the host has no cpu controller$/m);
+  assert.match(
+    stdout,
+    /^Limits +memory 256Mi: cgroup-v2\n +cpu 0\.5: not enforced \(the host has no cpu controller\)$/m,
+  );
   assert.match(stdout, /^Environment +LOG_LEVEL=info$/m);
   assert.match(stdout, /^Command +\/usr\/bin\/node server\.js$/m);
   assert.match(stdout, /^greeter\/1 +ready/m);

@@ -10,6 +10,7 @@ import { systemClock } from '../../src/control/clock.ts';
 import type { Backend, LaunchOrder, TreeRecord } from '../../src/processes/contract.ts';
 import { createProcessHost } from '../../src/processes/host.ts';
 import { launch, launchFailure } from '../../src/processes/launcher.ts';
+import { nothingPrepared } from '../../src/processes/process-limits.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { exitOf, isGone, program, unusable } from '../helpers/process-host.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -82,7 +83,12 @@ describe('process trees and their daemons', { timeout: 300_000 }, () => {
     const daemon = await startDaemon(t, home, [program('double-fork.sh'), 'stay'], { prefix: nobody, kill: true });
     assert.equal(daemon.backend, 'none');
     assert.match(daemon.whyNoCgroup ?? '', /cgroup-v2: .+; cgroup-v1: .+/);
-    assert.deepEqual(daemon.record.enforcement[0], { limit: 'memory', by: 'not enforced', why: daemon.whyNoCgroup });
+    assert.deepEqual(daemon.record.enforcement[0], {
+      limit: 'memory',
+      asked: 2 ** 26,
+      by: 'not enforced',
+      why: daemon.whyNoCgroup,
+    });
     const log = () => readFileSync(join(home, 'out.log'), 'latin1');
     await eventually('both processes', () => /^stray/m.test(log()) && /^main/m.test(log()));
     const stray = Number(/^stray (\d+)$/m.exec(log())?.[1]);
@@ -144,7 +150,9 @@ describe('a cgroup v2 that is delegated', { skip: !isRoot || (await unusable(v2)
     const prefix = [...inside, 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const daemon = await startDaemon(t, home, stay, { prefix, kill: true });
     assert.equal(daemon.backend, 'cgroup-v2', daemon.whyNoCgroup);
-    assert.deepEqual(daemon.record.enforcement, [{ limit: 'memory', by: 'cgroup-v2' }]);
+    assert.deepEqual(daemon.record.enforcement, [
+      { limit: 'memory', asked: 2 ** 26, inForce: 2 ** 26, by: 'cgroup-v2' },
+    ]);
     assert.match(daemon.record.cgroups[0] ?? '', new RegExp(`^${group}/slipway-[0-9a-f]{8}/svc\\.0\\.r1$`));
     const own = readFileSync(`/proc/${daemon.process.pid}/cgroup`, 'latin1').trim();
     assert.equal(own, `0::${group.replace('/sys/fs/cgroup', '')}/slipway-daemon`);
@@ -159,7 +167,9 @@ describe('a cgroup v2 that is delegated', { skip: !isRoot || (await unusable(v2)
     const prefix = [...inside, 'unshare', '--cgroup', '--mount', '/bin/sh', '-c', mounting, 'sh'];
     const daemon = await startDaemon(t, home, stay, { prefix, kill: true });
     assert.equal(daemon.backend, 'cgroup-v2', daemon.whyNoCgroup);
-    assert.deepEqual(daemon.record.enforcement, [{ limit: 'memory', by: 'cgroup-v2' }]);
+    assert.deepEqual(daemon.record.enforcement, [
+      { limit: 'memory', asked: 2 ** 26, inForce: 2 ** 26, by: 'cgroup-v2' },
+    ]);
     daemon.process.stdin?.end();
     assert.deepEqual(await exitOfChild(daemon.process), [0, null]);
   });
@@ -169,9 +179,9 @@ describe('the launcher', { timeout: 60_000 }, () => {
   it('never runs the program outside of what it should enter', async t => {
     const home = await tempDir(t);
     const logFile = join(home, 'out.log');
-    const order: LaunchOrder = { key: 'a.0.r1', argv: ['/bin/echo', 'ran'], cwd: home, env: {}, logFile, limits: {} };
+    const order = orderOf({ key: 'a.0.r1', argv: ['/bin/echo', 'ran'], cwd: home, env: {}, logFile, limits: {} });
     for (const entrance of [join(home, 'no-such-cgroup', 'tasks'), '/dev/full']) {
-      const { child } = await launch(order, [entrance], 'test/a.0.r1');
+      const { child } = await launch(order, [entrance], nothingPrepared, 'test/a.0.r1');
       assert.deepEqual(await exitOfChild(child), [125, null]);
       assert.match(launchFailure(logFile, 125) ?? '', new RegExp(`cannot write to ${entrance}$`));
       assert.doesNotMatch(readFileSync(logFile, 'latin1'), /^ran$/m);
@@ -183,6 +193,10 @@ async function exitOfChild(child: ChildProcess): Promise<readonly unknown[]> {
   return child.exitCode === null && child.signalCode === null
     ? once(child, 'exit')
     : [child.exitCode, child.signalCode];
+}
+
+function orderOf(order: Omit<LaunchOrder, 'totalLimits' | 'strict' | 'memoryWatchdog'>): LaunchOrder {
+  return { ...order, totalLimits: {}, strict: false, memoryWatchdog: false };
 }
 
 interface DaemonOptions {
@@ -204,7 +218,7 @@ async function startDaemon(
 ): Promise<Daemon> {
   const logFile = join(home, 'out.log');
   const env = { PATH: process.env['PATH'] ?? '', LOG: logFile };
-  const order: LaunchOrder = { key: 'svc.0.r1', argv, cwd: home, env, logFile, limits: { memory: 2 ** 26 } };
+  const order = orderOf({ key: 'svc.0.r1', argv, cwd: home, env, logFile, limits: { memory: 2 ** 26 } });
   const task = JSON.stringify({ backend, home, order, close, kill });
   const [command = '', ...args] = [
     ...prefix,

@@ -180,9 +180,11 @@ class Daemon {
         return [];
       },
       usage: async () => undefined,
+      limit: async () => [],
     });
     return {
       backend: 'none',
+      limitTotal: () => [],
       launch: async ({ key, env }) => {
         if (!this.does()) return never;
         const process = machine.spawn(key, env['SLIPWAY_SERVICE'] ?? '', env['PROGRAM'] as Program);

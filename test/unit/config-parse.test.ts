@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ParseOptions, parseConfig } from '../../src/config/parse.ts';
 import { configError, formatProblem, type Problem } from '../../src/config/problem.ts';
+import { defaultIsolation } from '../../src/domain/isolation-spec.ts';
+import { defaultCapacity } from '../../src/domain/limits-spec.ts';
 import { defaultSettings } from '../../src/domain/router-spec.ts';
 import type { ProjectSpec, ServiceSpec } from '../../src/domain/spec.ts';
 import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
@@ -33,6 +35,7 @@ test('every default is filled in', () => {
     router: { ...defaultSettings, listen: ['127.0.0.1:8080'], workers: 0 },
     metrics: {},
     ports: { from: 20_000, to: 20_999 },
+    capacity: defaultCapacity,
     logs: { rotateAt: 64 * 1024 ** 2, keep: 5 },
     unpack: { totalSize: 2 * 1024 ** 3, entries: 100_000, ratio: 200 },
     runtimes: {},
@@ -56,6 +59,13 @@ test('every default is filled in', () => {
         },
         traffic: defaultTraffic,
         tcp: [],
+        totalLimits: {},
+        strictLimits: false,
+        memoryWatchdog: false,
+        requests: {},
+        isolation: defaultIsolation,
+        secrets: {},
+        pinRuntime: false,
         rollout: { maxSurge: 1, maxUnavailable: 0, minReady: 0, timeout: 120_000 },
         stop: { signal: 'SIGTERM', grace: 10_000, drain: 10_000 },
         dependsOn: [],
@@ -79,6 +89,7 @@ services: {}
     router: { ...defaultSettings, listen: ['127.0.0.1:9000', '0.0.0.0:80', '[::1]:80'], workers: 0 },
     metrics: { listen: '127.0.0.1:9180' },
     ports: { from: 30_000, to: 30_009 },
+    capacity: defaultCapacity,
     logs: { rotateAt: 1_000_000, keep: 0 },
     unpack: { totalSize: 1024 ** 3, entries: 10, ratio: 5 },
     runtimes: { node: ['/etc/slip/node', '/opt/node'] },

@@ -6,6 +6,7 @@ import { ExitWatch } from '../../src/processes/exit-watch.ts';
 import { kin } from '../../src/processes/kinship.ts';
 import { launcher } from '../../src/processes/launcher.ts';
 import { ownCgroup, parseCgroupMounts } from '../../src/processes/mounts.ts';
+import { nothingPrepared } from '../../src/processes/process-limits.ts';
 import type { ProcessStat, Vigil } from '../../src/processes/process-table.ts';
 import { parseStat } from '../../src/processes/procfs.ts';
 import { parsePsLine } from '../../src/processes/ps.ts';
@@ -140,15 +141,15 @@ describe('CPU bandwidth', () => {
 
 describe('the launcher’s command line', () => {
   it('keeps what shells set by themselves from the program, unless the order has it', () => {
-    const script = (env: Record<string, string>) => launcher([], ['/x'], env)[2] ?? '';
+    const script = (env: Record<string, string>) => launcher([], nothingPrepared, ['/x'], env)[2] ?? '';
     assert.match(script({}), /^unset PWD OLDPWD SHLVL\n/);
     assert.match(script({ PWD: '/a', OLDPWD: '/b', SHLVL: '1' }), /^\nwhile/);
   });
 
   it('takes any entrance and any argument as they are', () => {
-    const [shell, , , ...rest] = launcher(['/c g/tasks'], ['/x', '--', '$(y)', ''], { A: '1' });
+    const [shell, , , ...rest] = launcher(['/c g/tasks'], nothingPrepared, ['/x', '--', '$(y)', ''], { A: '1' });
     assert.equal(shell, '/bin/sh');
-    assert.deepEqual(rest, ['slipway-launch', '/c g/tasks', '--', '/x', '--', '$(y)', '']);
+    assert.deepEqual(rest, ['slipway-launch', '0', '/c g/tasks', '--', '/x', '--', '$(y)', '']);
   });
 });
 

@@ -96,6 +96,7 @@ describe('a service record', () => {
     const spec = serviceSpec({});
     assert.ok(runsAlike(spec, { ...spec, instances: 9, routes: [], keepRevisions: 1, dependsOn: ['x'] }));
     assert.ok(!runsAlike(spec, { ...spec, env: { A: { kind: 'plain', value: 'b' } } }));
-    assert.ok(!runsAlike(spec, { ...spec, limits: { memory: 1 } }));
+    assert.ok(runsAlike(spec, { ...spec, limits: { memory: 1 } }), 'limits are changed while it runs');
+    assert.ok(!runsAlike(spec, { ...spec, isolation: { ...spec.isolation, level: 'strict' } }));
   });
 });

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { PortRange } from '../../domain/spec.ts';
+import { capacitySchema } from './limits.ts';
 import { address, routerSchema } from './router.ts';
 import { filePath, list, serviceName, size, text, whole } from './scalars.ts';
 import { section } from './section.ts';
@@ -29,6 +30,7 @@ export const projectSchema = section({
     .prefault({})
     .describe('Prometheus metrics.'),
   ports: ports.prefault('20000-20999').describe('Ports that are handed to instances, both ends included.'),
+  capacity: capacitySchema.prefault({}).describe('What of this host is for instances, held against their `requests`.'),
   logs: section({
     rotateAt: size({ min: 4096 }).prefault('64Mi').describe('A log is rotated when it has grown by this much.'),
     keep: whole(0, 1000).prefault(5).describe('Rotated archives that stay for each instance.'),

@@ -1,8 +1,8 @@
 /** The single values that the configuration and the API are made of. Each has one text that says what it expects. */
 import { z } from 'zod';
 import type { Milliseconds } from '../../domain/clock.ts';
+import type { Bytes } from '../../domain/limits-spec.ts';
 import { serviceNamePattern } from '../../domain/names.ts';
-import type { Bytes } from '../../domain/spec.ts';
 import { durationPattern, formatDuration, longestDuration, parseDuration } from '../duration.ts';
 import { formatSize, parseSize, sizePattern } from '../size.ts';
 

@@ -1,6 +1,8 @@
 /** One service of slipway.yaml. Every default of a service is here and nowhere else. */
 import { z } from 'zod';
 import { parseVersionRange } from '../../domain/version-range.ts';
+import { isolationSchema, secretsSchema } from './isolation.ts';
+import { limitsSchema, requestsSchema, totalLimitsSchema } from './limits.ts';
 import { probesSchema } from './probes.ts';
 import { routeSchema } from './route.ts';
 import { address } from './router.ts';
@@ -9,10 +11,10 @@ import {
   duration,
   envName,
   filePath,
+  flag,
   list,
   nonEmptyList,
   serviceName,
-  size,
   text,
   verbatim,
   whole,
@@ -56,16 +58,6 @@ const envValue = z.union(
 
 const commandWord = verbatim('a word of a command line').meta({ title: 'word' });
 const commandError = 'a list of words such as ["node", "server.js"]';
-
-const limits = section({
-  memory: size({ min: 1024 ** 2 })
-    .exactOptional()
-    .describe('Memory of the instance’s whole process tree; beyond it, the kernel kills.'),
-  cpu: decimal(0.01, 1024, 'a number of cores')
-    .exactOptional()
-    .meta({ description: 'CPU time in cores: 0.5 is half of one.', examples: [0.5, 2] }),
-  pids: whole(1, 4_194_304).exactOptional().describe('Processes and threads of the tree.'),
-});
 
 const backoff = section({
   initial: duration({ min: 1 })
@@ -172,7 +164,24 @@ export const serviceSchema = section({
     .describe(
       'Addresses of the router whose connections are passed on to the instances as they are, whatever they speak.',
     ),
-  limits: limits.prefault({}).describe('Left out: unlimited.'),
+  limits: limitsSchema.prefault({}).describe('What each instance may consume. Left out: unlimited.'),
+  totalLimits: totalLimitsSchema.prefault({}).describe('What all instances together may consume.'),
+  strictLimits: flag()
+    .prefault(false)
+    .describe('Whether a limit that this host can’t enforce keeps an instance from starting.'),
+  memoryWatchdog: flag()
+    .prefault(false)
+    .describe('Where no cgroup limits memory: whether an instance that is measured to use more is restarted.'),
+  requests: requestsSchema.prefault({}).describe('What is reserved for each instance on this host.'),
+  isolation: isolationSchema.prefault({}).describe('How far instances are kept from others and from the host.'),
+  secrets: secretsSchema
+    .prefault({})
+    .describe(
+      'Files that an instance finds under these names in the folder `$SLIPWAY_SECRETS`, which is kept in memory.',
+    ),
+  pinRuntime: flag()
+    .prefault(false)
+    .describe('Whether the runtime is copied beside the release, so that an upgrade of the host doesn’t change it.'),
   probes: probesSchema.prefault({}).describe('How Slipway finds out how an instance is.'),
   restart: restart.prefault({}).describe('What to do when an instance exits by itself.'),
   rollout: rollout.prefault({}).describe('How a new revision replaces the old one.'),

@@ -70,7 +70,10 @@ export function inWords(span: Milliseconds): string {
 /** `exited 1`, `killed by SIGSEGV`, `OOMKilled …`. */
 export function exitInWords(exit: ExitStatus): string {
   if (exit.failure !== undefined) return exit.failure;
-  if (exit.oomKilled) return 'killed for exceeding its memory limit (OOMKilled)';
+  if (exit.oomKilled) {
+    const peak = exit.memoryPeak === undefined ? '' : ` at ${Math.round(exit.memoryPeak / 1024 ** 2)} MiB`;
+    return `OOMKilled${peak}: it exceeded its memory limit`;
+  }
   if (exit.signal !== undefined) return `killed by ${exit.signal}`;
   if (exit.code !== undefined) return `exited ${exit.code}`;
   return 'exited (its code is unknown: it was not a child of this daemon)';

@@ -52,6 +52,8 @@ export interface ExitStatus {
   readonly code?: number;
   readonly signal?: string;
   readonly oomKilled: boolean;
+  /** Bytes; where it was killed for them. */
+  readonly memoryPeak?: number;
   /** The program never ran: what kept the launcher from executing it, in words. */
   readonly failure?: string;
 }
