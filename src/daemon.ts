@@ -18,6 +18,7 @@ import { ControlPlane } from './control/control.ts';
 import { crashPoint } from './control/crash-points.ts';
 import { Deployer } from './control/deployer.ts';
 import { Fleet } from './control/fleet.ts';
+import type { InstanceWorld } from './control/instance-world.ts';
 import { Ports } from './control/ports.ts';
 import { listensOf, settingsOf } from './control/router-settings.ts';
 import { Routing } from './control/routing.ts';
@@ -76,7 +77,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
   let settings: RouterSettings = settingsOf(project.router);
   const ports = new Ports(project.ports);
   const routing = new Routing(router, () => ({ settings, services: fleet.table() }));
-  const fleet = new Fleet({
+  const world: InstanceWorld = {
     clock,
     random: Math.random,
     bootId: readBootId(),
@@ -88,7 +89,8 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     store,
     counters,
     audit,
-  });
+  };
+  const fleet = new Fleet(world, () => project.capacity);
   const runtimes = createRuntimes({ preparedDir: (digest, key) => releases.preparedDir(digest, key) });
   const deployer = new Deployer(releases, runtimes, () => project);
   const applier = new Applier(fleet, deployer, clock);

@@ -13,9 +13,10 @@ import type {
   RouteView,
   ServiceStatus,
 } from '../control/views.ts';
+import type { Resources } from '../domain/capacity.ts';
 import type { PlannedChange } from '../domain/change.ts';
 import { instanceStates } from '../domain/instance/state.ts';
-import type { IoLimits, Limits, TotalLimits } from '../domain/limits-spec.ts';
+import type { IoLimits, Limits, Requests, TotalLimits } from '../domain/limits-spec.ts';
 import { serviceNamePattern } from '../domain/names.ts';
 import type { LogLine } from '../logs/contract.ts';
 import { type Enforcement, mechanisms, type Usage } from '../processes/contract.ts';
@@ -79,6 +80,11 @@ const enforcement = z.object({
   why: z.string().exactOptional(),
 } satisfies Shape<Enforcement>) satisfies z.ZodType<Enforcement>;
 
+const resources = z.object({
+  cpu: z.number().describe('Cores.'),
+  memory: z.number().describe('Bytes.'),
+} satisfies Shape<Resources>);
+
 const routerStatus = z.object({
   state: z.enum(['off', 'starting', 'running', 'down']),
   pid: z.number().exactOptional(),
@@ -116,6 +122,8 @@ export const hostStatus = z.object({
   backend: backend.describe('What resource limits are enforced with on this host.'),
   whyNoCgroup: z.string().exactOptional().describe('Why no cgroup is used; absent where one is.'),
   router: routerStatus,
+  capacity: resources.describe('What instances may request in all.'),
+  requested: resources.describe('What instances that run, or shall, have requested.'),
   config: z.object({ path: z.string(), problem: z.string().exactOptional() }).exactOptional(),
   adopted: z.number().describe('Instances that this daemon took over from the one before.'),
 } satisfies Shape<HostStatus>) satisfies z.ZodType<HostStatus>;
@@ -135,9 +143,11 @@ export const serviceStatus = z.object({
   tcp: strings.describe('Addresses of the router whose connections are passed on to the instances as they are.'),
   limits,
   totalLimits: z.object({ memory: bytes, cpu: number.describe('Cores.'), pids: number } satisfies Shape<TotalLimits>),
+  requests: z.object({ cpu: number.describe('Cores.'), memory: bytes } satisfies Shape<Requests>),
   dependsOn: strings,
   env: z.record(z.string(), z.string()).readonly().describe('Values only where they are no secret.'),
   rollout: rolloutStatus.exactOptional(),
+  waits: z.string().exactOptional().describe('Why an instance that is wanted waits for room on the host.'),
   instances: z.array(instanceStatus).readonly(),
 } satisfies Shape<ServiceStatus>) satisfies z.ZodType<ServiceStatus>;
 

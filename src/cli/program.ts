@@ -15,6 +15,7 @@ import { rollback } from './commands/rollback.ts';
 import { scale } from './commands/scale.ts';
 import { startStopRestart } from './commands/start-stop-restart.ts';
 import { status } from './commands/status.ts';
+import { top } from './commands/top.ts';
 import { up } from './commands/up.ts';
 import { validate } from './commands/validate.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
@@ -31,6 +32,7 @@ const commands: readonly ((program: Command, run: Run) => void)[] = [
   apply,
   deploy,
   status,
+  top,
   describe,
   startStopRestart,
   scale,

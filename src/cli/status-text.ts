@@ -55,7 +55,8 @@ export function hostNotes({ config, router }: Host, colors: Colors): string[] {
 }
 
 function notes(services: readonly Service[], colors: Colors): string[] {
-  const lines = services.flatMap(({ name, rollout, instances }) => [
+  const lines = services.flatMap(({ name, rollout, waits, instances }) => [
+    ...(waits === undefined ? [] : [`${name}: an instance waits for room on this host: ${waits}`]),
     ...(rollout?.state === 'failed' && rollout.reason !== undefined
       ? [`${name}: revision ${rollout.to} was not rolled out: ${rollout.reason}`]
       : []),

@@ -3,6 +3,7 @@
  * the addresses); only then is anything touched, and only what changed. Done again after a crash half-way, it goes on
  * where it was, since each service remembers what was declared of it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { planChanges } from '../config/plan.ts';
 import type { PlannedChange } from '../domain/change.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -18,6 +19,7 @@ import {
   targetRevision,
 } from '../domain/service.ts';
 import type { ProjectSpec, ServiceSpec } from '../domain/spec.ts';
+import { type Claim, claimOf } from './capacity.ts';
 import type { Candidate, Deployer } from './deployer.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -57,6 +59,7 @@ export class Applier {
     return this.#deployer.holding(async () => {
       const prepared = await this.#prepareAll(after, options.signal);
       const changes = withPackages(planChanges(before, after), prepared, name => this.#fleet.find(name)?.record);
+      this.#requireRoom(before, after);
       if (options.dryRun) return changes;
       await options.commit();
       for (const one of prepared) await this.#declare(one, after, options.signal);
@@ -66,6 +69,27 @@ export class Applier {
       }
       return changes;
     });
+  }
+
+  /** A number that was changed by `scale` stays, unless the configuration changes it. */
+  #requireRoom(before: ProjectSpec | undefined, after: ProjectSpec): void {
+    const claims = Object.values(after.services).map((spec): Claim => {
+      const record = this.#fleet.find(spec.name)?.record;
+      const kept = record !== undefined && record.declared.instances === spec.instances;
+      const { name, requests } = spec;
+      const isUp = record === undefined || record.removing || record.desired === 'up';
+      return { name, requests, instances: kept ? record.instances : spec.instances, isUp };
+    });
+    const growing = claims.filter(claim => {
+      const record = this.#fleet.find(claim.name)?.record;
+      return record === undefined || !isWithin(claim, claimOf(record));
+    });
+    const lowered = !isDeepStrictEqual(before?.capacity, after.capacity);
+    this.#fleet.capacity.requireRoom(
+      claims,
+      new Set((lowered ? claims : growing).map(({ name }) => name)),
+      after.capacity,
+    );
   }
 
   async #prepareAll(after: ProjectSpec, signal: AbortSignal | undefined): Promise<readonly Prepared[]> {
@@ -129,6 +153,16 @@ export class Applier {
     }
     return isStill;
   }
+}
+
+function isWithin(one: Claim, other: Claim): boolean {
+  const { cpu = 0, memory = 0 } = one.requests;
+  return (
+    other.isUp &&
+    one.instances <= other.instances &&
+    cpu <= (other.requests.cpu ?? 0) &&
+    memory <= (other.requests.memory ?? 0)
+  );
 }
 
 function isSame(one: ServiceRecord, other: ServiceRecord): boolean {

@@ -6,6 +6,7 @@ import { previousRevision, resize, revision, rollOut, type ServiceRecord, target
 import type { Backend } from '../processes/contract.ts';
 import type { RouterLink } from '../router-link/contract.ts';
 import type { Audit } from './audit.ts';
+import { type Claim, claimOf, surgeOf } from './capacity.ts';
 import type { Configuration } from './configuration.ts';
 import type { Actor, ApplyOptions, ApplyResult, Control, DeployOrder } from './contract.ts';
 import { crashPoint } from './crash-points.ts';
@@ -60,6 +61,7 @@ export class ControlPlane implements Control {
       pid: process.pid,
       startedAt: this.#startedAt,
       router: router.status(),
+      ...this.#parts.fleet.capacity.status(),
       ...(config === undefined ? {} : { config }),
     };
   }
@@ -82,7 +84,10 @@ export class ControlPlane implements Control {
     const { deployer } = this.#parts;
     const service = this.#changeable(name);
     const { instances } = order;
-    if (instances !== undefined) checkCount(instances);
+    if (instances !== undefined) {
+      checkCount(instances);
+      this.#requireRoom(service, { instances });
+    }
     return deployer.holding(async () => {
       const release = await deployer.ingest(order.source, signal);
       for (;;) {
@@ -103,6 +108,7 @@ export class ControlPlane implements Control {
   async start(name: string, index: number | undefined, actor: Actor): Promise<void> {
     this.#refuseWhenStopping();
     const service = this.#known(name, index);
+    if (index === undefined) this.#requireRoom(service, { isUp: true });
     await service.change(record => wantUp(record, index));
     service.startStuck(index);
     this.#record(actor, 'start', service, index, 'start');
@@ -142,6 +148,7 @@ export class ControlPlane implements Control {
     checkCount(instances);
     const service = this.#changeable(name);
     const before = service.record.instances;
+    this.#requireRoom(service, { instances });
     await service.change(record => resize(record, instances));
     this.#record(actor, 'scale', service, undefined, `scale from ${before} to ${instances}`);
   }
@@ -218,6 +225,7 @@ export class ControlPlane implements Control {
     actor: Actor,
     { isStill, also }: Occasion,
   ): Promise<RevisionSummary | undefined> {
+    this.#requireSurge(service);
     const createdAt = this.#parts.clock.wallTime();
     let number: number | undefined;
     const record = await service.change(one => {
@@ -237,6 +245,26 @@ export class ControlPlane implements Control {
     const made = revision(service.record, targetRevision(service.record));
     if (made === undefined) throw new Error(`service ${service.name} has no revision ${service.record.current}`);
     return made;
+  }
+
+  /** @throws SlipwayError SLIP_CAPACITY_EXCEEDED where the service would then request more than there is */
+  #requireRoom(service: ServiceActor, change: Partial<Claim>): void {
+    const { fleet } = this.#parts;
+    const claims = fleet.services.map(one =>
+      one === service ? { ...claimOf(one.record), ...change } : claimOf(one.record),
+    );
+    const was = claimOf(service.record);
+    const grows = (change.instances ?? 0) > was.instances || (change.isUp === true && !was.isUp);
+    if (grows) fleet.capacity.requireRoom(claims, new Set([service.name]));
+  }
+
+  /** A rollout that takes nothing away first needs room for one instance more. */
+  #requireSurge({ name, record }: ServiceActor): void {
+    const { fleet } = this.#parts;
+    const surges = record.declared.rollout.maxUnavailable === 0 && record.instances > 0;
+    const claims = fleet.services.map(one => claimOf(one.record));
+    const surged = claims.map(claim => (claim.name === name && surges ? surgeOf(claim) : claim));
+    fleet.capacity.requireRoom(surged, new Set([name]));
   }
 
   /** @throws SlipwayError SLIP_SERVICE_UNKNOWN */

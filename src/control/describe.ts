@@ -33,6 +33,8 @@ export async function describeService(service: ServiceActor, now: Milliseconds):
     tcp: record.declared.tcp,
     limits: record.declared.limits,
     totalLimits: record.declared.totalLimits,
+    requests: record.declared.requests,
+    ...(service.waits === undefined ? {} : { waits: service.waits }),
     dependsOn: record.declared.dependsOn,
     env: target === undefined ? {} : redactEnv(target.spec),
     ...(record.rollout === undefined ? {} : { rollout: record.rollout }),

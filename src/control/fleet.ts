@@ -1,11 +1,15 @@
 /** All services of this home, their instances taken over from the last daemon, and the table they make together. */
+
+import type { Demand } from '../domain/capacity.ts';
 import { SlipwayError } from '../domain/errors.ts';
+import type { CapacitySpec } from '../domain/limits-spec.ts';
 import { instanceKey } from '../domain/names.ts';
 import { startOrder } from '../domain/order.ts';
 import type { Digest } from '../domain/revision.ts';
 import type { ServiceRecord } from '../domain/service.ts';
 import type { RoutedService } from '../router-link/protocol.ts';
 import type { InstanceRecord } from '../state/contract.ts';
+import { Capacity } from './capacity.ts';
 import type { InstanceActor } from './instance-actor.ts';
 import type { InstanceWorld } from './instance-world.ts';
 import { type Neighbours, ServiceActor } from './service-actor.ts';
@@ -14,16 +18,19 @@ export class Fleet {
   readonly #world: InstanceWorld;
   readonly #services = new Map<string, ServiceActor>();
   readonly #listeners = new Set<() => void>();
+  readonly #capacity: Capacity;
   readonly #ready = new Map<string, boolean>();
   #leaving: 'gently' | 'hurry' | undefined;
   readonly #neighbours: Neighbours = {
     isReady: name => this.#services.get(name)?.isReady ?? false,
     isSettled: name => this.#services.get(name)?.isSettled ?? true,
+    whyNoRoom: service => this.#capacity.whyNotOneMore(service.name, service.record.declared),
     changed: service => this.#changed(service),
   };
 
-  constructor(world: InstanceWorld) {
+  constructor(world: InstanceWorld, capacity: () => CapacitySpec) {
     this.#world = world;
+    this.#capacity = new Capacity(capacity, () => this.#reserved());
   }
 
   /** In order of name. */
@@ -137,6 +144,10 @@ export class Fleet {
       .map(one => one.routed());
   }
 
+  get capacity(): Capacity {
+    return this.#capacity;
+  }
+
   /** What must not be collected: what may run again, and what still runs. */
   releases(): ReadonlySet<Digest> {
     return new Set(
@@ -176,7 +187,18 @@ export class Fleet {
         if (other.record.declared.dependsOn.includes(service.name)) other.schedule();
       }
     }
+    // Something may have become free.
+    for (const other of this.#services.values()) if (other.waits !== undefined && other !== service) other.schedule();
     for (const listener of this.#listeners) listener();
+  }
+
+  /** What was given up, or stopped, runs no more; what waits for its next try comes back. */
+  #reserved(): readonly Demand[] {
+    return this.services.map(({ name, record, actors }) => ({
+      service: name,
+      instances: actors.filter(({ instance: { state } }) => state !== 'stopped' && state !== 'failed').length,
+      requests: record.declared.requests,
+    }));
   }
 
   async #retire(service: ServiceActor): Promise<void> {

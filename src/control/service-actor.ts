@@ -22,6 +22,8 @@ import type { InstanceWorld } from './instance-world.ts';
 export interface Neighbours {
   isReady(service: string): boolean;
   isSettled(service: string): boolean;
+  /** Why one more instance of the service doesn't fit on the host now. */
+  whyNoRoom(service: ServiceActor): string | undefined;
   /** Something here changed that others may wait for. */
   changed(service: ServiceActor): void;
 }
@@ -42,6 +44,8 @@ export class ServiceActor {
   #restarted: number | undefined;
   /** Nothing is done with it any more: it was removed, or its daemon ends. */
   #over = false;
+  /** Why an instance that is wanted is not started. */
+  #waits: string | undefined;
 
   constructor(world: InstanceWorld, record: ServiceRecord, neighbours: Neighbours) {
     this.#world = world;
@@ -55,6 +59,11 @@ export class ServiceActor {
 
   get name(): string {
     return this.#record.name;
+  }
+
+  /** Why an instance that is wanted waits for room on the host. */
+  get waits(): string | undefined {
+    return this.#waits;
   }
 
   /** By index, newest revision last. */
@@ -199,6 +208,7 @@ export class ServiceActor {
       this.actors.map(observe),
       this.#world.clock.now(),
     );
+    this.#waits = undefined;
     for (const action of this.#plan.actions) this.#act(action);
     if (this.#leaving === 'hurry') this.#hurry();
     if (this.#leaving !== undefined) this.#forgetOver();
@@ -219,6 +229,10 @@ export class ServiceActor {
   }
 
   #act(action: Action): void {
+    if (action.kind === 'create' || action.kind === 'start') {
+      this.#waits = this.#neighbours.whyNoRoom(this);
+      if (this.#waits !== undefined) return;
+    }
     const id: InstanceId = { service: this.name, index: action.index, revision: action.revision };
     const actor = action.kind === 'create' ? this.#actorFor(id) : this.#actors.get(instanceKey(id));
     switch (action.kind) {

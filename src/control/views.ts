@@ -1,7 +1,9 @@
 /** What the control plane shows. Plain JSON, without secrets; the API publishes these as they are. */
+
+import type { Resources } from '../domain/capacity.ts';
 import type { Milliseconds } from '../domain/clock.ts';
 import type { InstanceStateKind } from '../domain/instance/state.ts';
-import type { Limits, TotalLimits } from '../domain/limits-spec.ts';
+import type { Limits, Requests, TotalLimits } from '../domain/limits-spec.ts';
 import type { Backend, Enforcement, Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
 
@@ -15,6 +17,9 @@ export interface HostStatus {
   /** Why there is no cgroup, in words; absent where there is. */
   readonly whyNoCgroup?: string;
   readonly router: RouterStatus;
+  /** What instances may request in all, and what those that run, or shall, have requested. */
+  readonly capacity: Resources;
+  readonly requested: Resources;
   /** The configuration that is watched, and what was wrong with its last change. */
   readonly config?: { readonly path: string; readonly problem?: string };
   readonly adopted: number;
@@ -64,10 +69,13 @@ export interface ServiceStatus {
   /** For each instance, and for all of them together. */
   readonly limits: Limits;
   readonly totalLimits: TotalLimits;
+  readonly requests: Requests;
   readonly dependsOn: readonly string[];
   /** Names of the variables; values only where they are no secret. */
   readonly env: Readonly<Record<string, string>>;
   readonly rollout?: RolloutStatus;
+  /** Why an instance that is wanted waits for room on the host. */
+  readonly waits?: string;
   readonly instances: readonly InstanceStatus[];
 }
 

@@ -138,6 +138,11 @@ export const errorCatalog = {
     meaning: 'The operating system refused to start the process.',
     mend: 'Check that the command exists, is executable and that the host has processes and memory left.',
   },
+  SLIP_CAPACITY_EXCEEDED: {
+    status: 409,
+    meaning: 'Instances request more CPU or memory than this host has to give.',
+    mend: 'Lower requests or instances, raise capacity or its overcommit, or let them wait with whenFull: queue.',
+  },
   SLIP_LIMIT_UNENFORCED: {
     status: 500,
     meaning: 'A service with strictLimits has a limit that this host can’t enforce.',

@@ -18,6 +18,7 @@ import { Ports } from '../../src/control/ports.ts';
 import { Routing } from '../../src/control/routing.ts';
 import type { ServiceActor } from '../../src/control/service-actor.ts';
 import type { Clock } from '../../src/domain/clock.ts';
+import { defaultCapacity } from '../../src/domain/limits-spec.ts';
 import { instanceKey } from '../../src/domain/names.ts';
 import type { Revision } from '../../src/domain/revision.ts';
 import { defaultSettings } from '../../src/domain/router-spec.ts';
@@ -107,24 +108,27 @@ class Daemon {
       services: this.fleet.table(),
     }));
     const programs = (env: Readonly<Record<string, string>>) => env['PROGRAM'] as Program;
-    this.fleet = new Fleet({
-      clock,
-      random: () => 0.5,
-      bootId: 'boot',
-      host: this.#host(),
-      prober: {
-        watch: (_probes, { env }, _from, { onPassed }) => {
-          const pass = () => programs(env) === 'good' && onPassed('readiness');
-          return clock.after(50, pass);
+    this.fleet = new Fleet(
+      {
+        clock,
+        random: () => 0.5,
+        bootId: 'boot',
+        host: this.#host(),
+        prober: {
+          watch: (_probes, { env }, _from, { onPassed }) => {
+            const pass = () => programs(env) === 'good' && onPassed('readiness');
+            return clock.after(50, pass);
+          },
         },
+        logs: { file: () => '/dev/null', read: async function* () {}, rotate: async () => {}, remove: async () => {} },
+        ports: new Ports({ from: 1, to: 2 }),
+        routing,
+        store: this.#store(),
+        counters: { restarted: () => {}, probed: () => {} },
+        audit,
       },
-      logs: { file: () => '/dev/null', read: async function* () {}, rotate: async () => {}, remove: async () => {} },
-      ports: new Ports({ from: 1, to: 2 }),
-      routing,
-      store: this.#store(),
-      counters: { restarted: () => {}, probed: () => {} },
-      audit,
-    });
+      () => defaultCapacity,
+    );
     routing.release();
     const deployer = {
       holding: (work: () => unknown) => work(),
