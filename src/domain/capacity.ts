@@ -16,7 +16,7 @@ export interface Demand {
   readonly requests: Requests;
 }
 
-export const nothing: Resources = { cpu: 0, memory: 0 };
+const nothing: Resources = { cpu: 0, memory: 0 };
 
 /** What may be requested in all. */
 export function capacityOf(host: Resources, { cpu, memory, overcommit }: CapacitySpec): Resources {
