@@ -7,7 +7,7 @@ export interface RouterStatus {
   readonly state: 'off' | 'starting' | 'running' | 'down';
   /** The worker's. */
   readonly pid?: number;
-  /** Addresses it really listens on. */
+  /** What it really listens on, see `domain/listen.ts`. */
   readonly listen: readonly string[];
   /** Table number that it has confirmed. */
   readonly table: number;
@@ -15,7 +15,7 @@ export interface RouterStatus {
 
 export interface RouterLink {
   /**
-   * Makes a router listen on exactly these addresses: adopts the one that runs, starts one, or has the running one
+   * Makes a router listen on exactly these (see `domain/listen.ts`): adopts the one that runs, starts one, or has the running one
    * hand its sockets to a successor where the addresses changed. Returns when it listens.
    * @throws SlipwayError SLIP_LISTEN_FAILED, and what ran before goes on
    */

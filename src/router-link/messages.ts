@@ -10,7 +10,10 @@ import { tableCheck } from './table-check.ts';
 
 export const protocolVersion = 1;
 
-/** An address as it was asked for, and as it is bound: they differ where the port was 0 or the host a name. */
+/**
+ * What is listened on as it was asked for (see `domain/listen.ts`), and as it is bound: they differ where the port was 0
+ * or the host a name.
+ */
 export interface Listening {
   readonly address: string;
   readonly bound: string;

@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Milliseconds } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import { spawnHolder } from '../router-link/holder.ts';
-import { resolveListenAddress } from '../router-link/listen.ts';
+import { type HolderOrder, spawnHolder } from '../router-link/holder.ts';
+import { keptOf, resolveListenAddress } from '../router-link/listen.ts';
 import { readRecord } from '../router-link/record.ts';
 import type { Forwarder, Listener } from './plane/forwarder.ts';
 
@@ -27,20 +27,25 @@ export interface SuccessionOrder {
 }
 
 /**
- * Addresses that are listened on are handed on, the others bound. They are served here until the successor takes
+ * Addresses that are listened on are handed on, whatever is spoken there; the others are bound. They are served here until the successor takes
  * over, so this worker must close all of them then.
  * @returns the listeners that were added
  * @throws SlipwayError SLIP_LISTEN_FAILED, SLIP_ROUTER_FAILED
  */
 export async function succeed(order: SuccessionOrder): Promise<readonly Listener[]> {
-  const kept = order.current.filter(listener => order.listen.includes(listener.address));
+  const kept = keptOf(order.current, order.listen);
   const added: Listener[] = [];
+  const sockets: HolderOrder['sockets'][number][] = [];
   try {
-    for (const address of order.listen) {
-      if (kept.some(listener => listener.address === address)) continue;
-      added.push(await order.forwarder.listen(address, await resolveListenAddress(address)));
+    for (const [index, address] of order.listen.entries()) {
+      let listener = kept[index];
+      if (!listener) {
+        listener = await order.forwarder.listen(address, await resolveListenAddress(address));
+        added.push(listener);
+      }
+      sockets.push({ address, fd: listener.fd });
     }
-    await handOver(order, [...kept, ...added]);
+    await handOver(order, sockets);
     return added;
   } catch (error) {
     for (const listener of added) listener.close();
@@ -48,11 +53,11 @@ export async function succeed(order: SuccessionOrder): Promise<readonly Listener
   }
 }
 
-async function handOver(order: SuccessionOrder, listeners: readonly Listener[]): Promise<void> {
+async function handOver(order: SuccessionOrder, sockets: HolderOrder['sockets']): Promise<void> {
   const holder = spawnHolder({
     home: order.home,
     command: order.command,
-    sockets: listeners,
+    sockets,
     succeeds: order.self,
     logDescriptor: order.logDescriptor,
   });

@@ -142,6 +142,13 @@ test('URLs are what a browser on this host can open', async () => {
     'http://127.0.0.1:9000/api',
     'http://a.localhost:9000/',
   ]);
+  const others = { ...router, listen: ['https://0.0.0.0:443', 'https+proxy://127.0.0.1:8443', 'tcp://127.0.0.1:5432'] };
+  assert.deepEqual(urlsOf([{ ...service, routes }], { router: others }), [
+    'https://localhost/api',
+    'https://a.localhost/',
+    'https://127.0.0.1:8443/api',
+    'https://a.localhost:8443/',
+  ]);
 });
 
 test('a screen is drawn over, cut to its height, and put back in order', () => {

@@ -8,6 +8,7 @@ import type { Routes } from '../routes.ts';
 import type { Traffic } from '../traffic.ts';
 
 export interface Listener {
+  /** As it was asked for, see `domain/listen.ts`; `bound` is what became of it. */
   readonly address: string;
   readonly bound: string;
   readonly fd: number;

@@ -6,7 +6,8 @@
  */
 import { createServer, type Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
-import { bound, boundAddress, descriptorOf, type ListenAddress } from '../../router-link/listen.ts';
+import type { Listen } from '../../domain/listen.ts';
+import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '../../router-link/listen.ts';
 import type { Upstream } from '../balancer.ts';
 import { Client, type ClientHost } from './client.ts';
 import type { DataPlane, Forwarder, Listener } from './forwarder.ts';
@@ -64,6 +65,7 @@ export class Plane implements Forwarder, ClientHost {
   }
 
   async listen(address: string, at: ListenAddress | { readonly fd: number }): Promise<Listener> {
+    const listen = listenOf(address);
     const server = createServer(
       {
         allowHalfOpen: true,
@@ -72,11 +74,11 @@ export class Plane implements Forwarder, ClientHost {
         keepAlive: true,
         keepAliveInitialDelay: keepAliveProbe,
       },
-      socket => this.#accept(socket),
+      socket => this.#accept(socket, listen),
     );
     await bound(server, at, address);
     server.on('error', error => this.plane.log.error({ address, cause: error.message }, 'cannot accept'));
-    return { address, bound: boundAddress(server), fd: descriptorOf(server), close: () => void server.close() };
+    return { address, bound: boundText(server, listen), fd: descriptorOf(server), close: () => void server.close() };
   }
 
   connections(): number {
@@ -109,13 +111,23 @@ export class Plane implements Forwarder, ClientHost {
     for (const client of this.#clients) client.wire.destroy();
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, listen: Listen): void {
     socket.on('error', () => {}); // Its `close` follows.
     if (!this.#sweep) {
       this.#now = performance.now();
       this.#sweep = setInterval(() => this.#look(), tick);
     }
-    this.#clients.add(new Client(this, socket));
+    switch (listen.scheme) {
+      case 'http':
+        this.#clients.add(new Client(this, socket));
+        break;
+      case 'https':
+      case 'tcp':
+        socket.destroy();
+        break;
+      default:
+        listen.scheme satisfies never;
+    }
   }
 
   #look(): void {
