@@ -3,8 +3,10 @@
  * with the file is a value; nothing of a secret's content is kept.
  */
 import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { access, open, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { readCertificate } from '../domain/certificate.ts';
+import type { CertificateSpec } from '../domain/router-spec.ts';
 import type { ServiceSpec } from '../domain/spec.ts';
 import type { Environment } from './interpolate.ts';
 import type { Finding } from './issues.ts';
@@ -67,7 +69,7 @@ interface Inspection {
   readonly warnings: Finding[];
 }
 
-async function inspectDisk({ runtimes, services }: Draft['project']): Promise<Inspection> {
+async function inspectDisk({ certificates, runtimes, services }: Draft['project']): Promise<Inspection> {
   const found: Inspection = { findings: [], warnings: [] };
   const places = Object.entries(runtimes).flatMap(([name, paths]) =>
     paths.map(async (path, index) => {
@@ -76,8 +78,51 @@ async function inspectDisk({ runtimes, services }: Draft['project']): Promise<In
       }
     }),
   );
-  await Promise.all([...places, ...Object.values(services).map(service => inspectService(service, found))]);
+  await Promise.all([
+    ...places,
+    ...certificates.map((spec, index) => inspectCertificate(spec, index, found)),
+    ...Object.values(services).map(service => inspectService(service, found)),
+  ]);
   return found;
+}
+
+async function inspectCertificate(
+  spec: CertificateSpec,
+  index: number,
+  { findings, warnings }: Inspection,
+): Promise<void> {
+  const at = (key: keyof CertificateSpec): Path => ['router', 'tls', 'certificates', index, key];
+  const texts: string[] = [];
+  for (const key of ['cert', 'key'] as const) {
+    const path = spec[key];
+    try {
+      const info = await stat(path);
+      if (!info.isFile()) throw new Error('it is no regular file');
+      texts.push(await readFile(path, 'utf8'));
+      if (key === 'key' && (info.mode & 0o004) !== 0) {
+        warnings.push({ path: at(key), message: readableByAll(path) });
+      }
+    } catch (error) {
+      findings.push({ path: at(key), message: `cannot read ${path}: ${reason(error)}` });
+    }
+  }
+  const [cert, key] = texts;
+  if (cert === undefined || key === undefined) return;
+  try {
+    const { names, expiresAt } = readCertificate(cert, key);
+    const expired = expiresAt < Date.now() ? `it expired on ${new Date(expiresAt).toISOString().slice(0, 10)}` : '';
+    const nameless =
+      names.length === 0 ? 'it names no host (a subject alternative name), so clients trust it for none' : '';
+    for (const doubt of [expired, nameless]) {
+      if (doubt !== '')
+        warnings.push({ path: at('cert'), message: `${spec.cert} may be refused by clients: ${doubt}` });
+    }
+  } catch (error) {
+    findings.push({
+      path: at('cert'),
+      message: `cannot serve the certificate ${spec.cert}: ${(error as Error).message}`,
+    });
+  }
 }
 
 async function inspectService(service: ServiceSpec, { findings, warnings }: Inspection): Promise<void> {
@@ -111,10 +156,14 @@ async function secretProblem(path: string): Promise<{ readonly fatal: boolean; r
     if (!info.isFile()) return { fatal: true, message: `cannot take a value from ${path}: expected a regular file` };
     await access(path, constants.R_OK);
     if ((info.mode & 0o004) === 0) return undefined;
-    return { fatal: false, message: `every user of this host can read ${path}; \`chmod o-r\` keeps it secret` };
+    return { fatal: false, message: readableByAll(path) };
   } catch (error) {
     return { fatal: true, message: `cannot read the file ${path}: ${reason(error)}` };
   }
+}
+
+function readableByAll(path: string): string {
+  return `every user of this host can read ${path}; \`chmod o-r\` keeps it secret`;
 }
 
 async function isMissing(path: string): Promise<boolean> {

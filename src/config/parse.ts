@@ -3,6 +3,7 @@
  * on disk is not looked at. Never throws, whatever the text.
  */
 import { dirname } from 'node:path';
+import type { CertificateSpec } from '../domain/router-spec.ts';
 import type { ProjectSpec } from '../domain/spec.ts';
 import { checkRuntimeName, checkService, checkServices, doubts } from './checks.ts';
 import { checkCommandWord, type Environment, interpolate } from './interpolate.ts';
@@ -32,7 +33,9 @@ export function parseConfig(text: string, options: ParseOptions): ConfigResult {
 /** A parsed file that may have further findings to come. */
 export interface Draft {
   /** Settings and services that are sound by themselves, even where others are not. */
-  readonly project: Pick<ProjectSpec, 'runtimes' | 'services'>;
+  readonly project: Pick<ProjectSpec, 'runtimes' | 'services'> & {
+    readonly certificates: readonly CertificateSpec[];
+  };
   finish(findings: readonly Finding[], warnings?: readonly Finding[]): ConfigResult;
 }
 
@@ -63,7 +66,11 @@ export function draftConfig(text: string, { file, env }: ParseOptions): Draft {
     [...services].map(([name, service]) => [name, resolveService(name, service, context)]),
   );
   return {
-    project: { runtimes: settings?.runtimes ?? {}, services: resolved },
+    project: {
+      runtimes: settings?.runtimes ?? {},
+      certificates: settings?.router.tls.certificates ?? [],
+      services: resolved,
+    },
     finish(more, warnings = []) {
       const all = sorted([...problems, ...news, ...more.map(place)]);
       if (all.length > 0 || !settings) return { ok: false, code: 'SLIP_CONFIG_INVALID', problems: all };

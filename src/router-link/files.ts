@@ -12,6 +12,8 @@ export interface RouterFiles {
   /** The control socket. */
   readonly socket: string;
   readonly log: string;
+  /** What TLS sessions are resumed by, see `ticket-key.ts`. */
+  readonly ticketKey: string;
 }
 
 export function routerFiles(home: string): RouterFiles {
@@ -24,5 +26,6 @@ export function routerFiles(home: string): RouterFiles {
     table: join(runFolder, 'routes.json'),
     socket: socketPath(home, 'router.sock'),
     log: join(logFolder, 'router.log'),
+    ticketKey: join(runFolder, 'tickets.key'),
   };
 }

@@ -100,10 +100,11 @@ export function sameAddresses(one: readonly string[], other: readonly string[]):
 }
 
 /**
- * Which sockets stay: for each of `wanted` one of `current` with the same text, or else with the same host and port.
+ * Which sockets stay: for each of `wanted` one of `current` with the same text, or else with the same host and port, as
+ * they were asked for or as they are bound.
  * `undefined` where there is none. No socket is given twice.
  */
-export function keptOf<T extends { readonly address: string }>(
+export function keptOf<T extends { readonly address: string; readonly bound: string }>(
   current: readonly T[],
   wanted: readonly string[],
 ): readonly (T | undefined)[] {
@@ -116,7 +117,9 @@ export function keptOf<T extends { readonly address: string }>(
   const same = wanted.map(text => take(one => one.address === text));
   return wanted.map((text, index) => {
     const { address } = listenOf(text);
-    return same[index] ?? take(one => listenOf(one.address).address === address);
+    return (
+      same[index] ?? take(one => listenOf(one.address).address === address || listenOf(one.bound).address === address)
+    );
   });
 }
 

@@ -91,7 +91,8 @@ export class RouterProcesses {
       await new Promise<void>(resolve => this.#clock.after(lookEvery, resolve));
     }
     this.#started = undefined;
-    for (const path of [this.#files.record, this.#files.table, this.#files.socket]) await rm(path, { force: true });
+    const { record, table, socket, ticketKey } = this.#files;
+    for (const path of [record, table, socket, ticketKey]) await rm(path, { force: true });
   }
 }
 

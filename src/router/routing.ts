@@ -1,4 +1,5 @@
 /** The table in force, and all that goes by it: which route, which instance, what was counted. */
+import { defaultSettings } from '../domain/router-spec.ts';
 import type { RouterStats, RouteTable } from '../router-link/protocol.ts';
 import { emptyTable } from '../router-link/table-file.ts';
 import { Balancer } from './balancer.ts';
@@ -15,19 +16,25 @@ export class Routing {
   #table = emptyTable;
   #routes = new Routes([]);
 
-  /** @param vacated tells that the last request is done to an endpoint that the table no longer has */
-  constructor(log: Log, vacated: () => void) {
+  /**
+   * @param ticketKeyPath see `router-link/ticket-key.ts`
+   * @param vacated tells that the last request is done to an endpoint that the table no longer has
+   */
+  constructor(log: Log, ticketKeyPath: string, vacated: () => void) {
     this.balancer = new Balancer(() => performance.now(), {
       left: upstream => this.forwarder.left(upstream),
       vacated,
     });
-    this.forwarder = new Plane({
-      routes: () => this.#routes,
-      balancer: this.balancer,
-      traffic: this.#traffic,
-      log,
-      limits: defaultLimits,
-    });
+    this.forwarder = new Plane(
+      {
+        routes: () => this.#routes,
+        balancer: this.balancer,
+        traffic: this.#traffic,
+        log,
+        limits: defaultLimits,
+      },
+      { ticketKeyPath },
+    );
   }
 
   get table(): RouteTable {
@@ -36,6 +43,7 @@ export class Routing {
 
   apply(table: RouteTable): void {
     this.#table = table;
+    this.forwarder.configure(table.settings ?? defaultSettings);
     this.#routes = new Routes(table.services);
     this.balancer.apply(table.services);
   }

@@ -62,7 +62,7 @@ export class Worker {
     const self = identityOf(process.pid);
     if (!self) throw new Error('cannot read /proc/self/stat: a mounted /proc is needed');
     this.#self = self;
-    this.#routing = new Routing(log, () => this.#vacated());
+    this.#routing = new Routing(log, this.#files.ticketKey, () => this.#vacated());
     const control = {
       hello: () => this.#hello(),
       message: (peer: Peer, message: ToRouter) => this.#message(peer, message),

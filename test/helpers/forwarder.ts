@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { defaultSettings, type RouterSettings } from '../../src/domain/router-spec.ts';
 import { Balancer } from '../../src/router/balancer.ts';
 import type { LogFields } from '../../src/router/log.ts';
 import { defaultLimits, type Forwarder, type ForwardLimits } from '../../src/router/plane/forwarder.ts';
@@ -46,15 +47,25 @@ export class TestForwarder {
   ): Promise<TestForwarder> {
     const router = new TestForwarder(limits, options);
     router.apply(services);
-    const listener = await router.forwarder.listen('127.0.0.1:0', { host: '127.0.0.1', port: 0 });
-    router.port = portOf(listener.bound);
     t.after(async () => {
-      listener.close();
       router.apply([]);
       router.forwarder.destroy();
       await router.forwarder.retire(0);
     });
+    router.port = await router.listen(t, '127.0.0.1:0');
     return router;
+  }
+
+  /** @returns the port */
+  async listen(t: TestContext, text: string): Promise<number> {
+    const listener = await this.forwarder.listen(text, { host: '127.0.0.1', port: 0 });
+    t.after(() => listener.close());
+    return portOf(listener.bound);
+  }
+
+  /** What is not told stays at its default. */
+  configure(settings: Partial<RouterSettings>): void {
+    this.forwarder.configure({ ...defaultSettings, ...settings });
   }
 
   apply(services: readonly RoutedService[]): void {

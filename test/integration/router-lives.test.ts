@@ -2,17 +2,19 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SlipwayError } from '../../src/domain/errors.ts';
+import { defaultSettings } from '../../src/domain/router-spec.ts';
 import { isAlive, signalProcess } from '../../src/router-link/identity.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { deadPort, heldInstance } from '../helpers/forwarder.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 import { anyRoute, portOf, TestRouter } from '../helpers/router.ts';
+import { handshakeError, secureClient, tlsSpec } from '../helpers/tls.ts';
 import { fetchOnce, Stream, startInstance } from '../helpers/traffic.ts';
 
 const owner = fileURLToPath(new URL('../fixtures/router-owner.ts', import.meta.url));
@@ -339,4 +341,32 @@ test('an owner that closed lets the router be', async t => {
   await next.link.ensure(['127.0.0.1:0']);
   assert.deepEqual(next.link.identity(), router.record.worker);
   await next.end();
+});
+
+test('TLS: a crash loses no session, and a change to it no connection', async t => {
+  const instance = await startInstance(t);
+  const router = await TestRouter.create(t);
+  router.link.publish([anyRoute('a', { id: 'a', port: instance.port })], { ...defaultSettings, tls: tlsSpec('first') });
+  await router.link.ensure(['127.0.0.1:0']);
+  const { port } = router;
+  assert.equal(await fetchOnce(port), String(instance.child.pid));
+
+  await router.link.ensure([`https://127.0.0.1:${port}`]);
+  assert.deepEqual(router.link.status().listen, [`https://127.0.0.1:${port}`]);
+  await eventually('TLS is spoken there', async () => (await handshakeError(port)) === '');
+  const first = await secureClient(port);
+  const ticket = once(first, 'session');
+  first.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [[session]] = await Promise.all([ticket, once(first, 'data')]);
+  first.destroy();
+
+  const { worker } = router.record;
+  signalProcess(worker, 'SIGKILL');
+  const second = await secureClient(port, { session });
+  assert.equal(second.isSessionReused(), true);
+  second.destroy();
+  const key = join(router.home, 'run/tickets.key');
+  assert.equal(statSync(key).mode & 0o777, 0o600);
+  await router.link.stop(0);
+  assert.equal(existsSync(key), false);
 });

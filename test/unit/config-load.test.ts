@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { loadConfigApart } from '../../src/config/load-apart.ts';
 import type { ConfigResult } from '../../src/config/problem.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { certificateFiles } from '../helpers/tls.ts';
 
 async function folder(t: TestContext, config: string | Uint8Array): Promise<{ dir: string; file: string }> {
   const dir = await tempDir(t);
@@ -128,4 +129,41 @@ test('the environment of a load apart is only the one that it is handed', async 
   const { file } = await folder(t, 'services:\n  a: { package: a.tgz, env: { A: "${HOME}" } }\n');
   const result = await loadConfigApart(file, { env: {} });
   assert.match(lines(result).join(), /cannot find HOME in the environment/);
+});
+
+test('certificates are looked at before anything serves them', async t => {
+  const { cert, key } = certificateFiles('first');
+  const other = certificateFiles('wildcard').key;
+  const config = (certificates: string) =>
+    `router: { listen: ["https://127.0.0.1:0"], tls: { certificates: [${certificates}] } }\nservices: {}\n`;
+  const { dir, file } = await folder(t, config(`{ cert: ${cert}, key: ${key} }`));
+  await chmod(key, 0o600);
+  const sound = await loadConfig(file, { env: {} });
+  assert.ok(sound.ok);
+  assert.deepEqual(sound.warnings, []);
+  assert.deepEqual(sound.project.router.tls.certificates, [{ cert, key }]);
+
+  const problemsOf = async (certificates: string) => {
+    await writeFile(file, config(certificates));
+    const result = await loadConfig(file, { env: {} });
+    assert.ok(!result.ok);
+    return lines(result).join('\n');
+  };
+  const at = /^1:\d+ router\.tls\.certificates\[0\]\.(cert|key): /;
+  const mismatched = await problemsOf(`{ cert: ${cert}, key: ${other} }`);
+  assert.match(mismatched, at);
+  assert.match(mismatched, /cannot serve the certificate .*: the key is not the one of the certificate$/);
+  assert.match(await problemsOf(`{ cert: ${key}, key: ${key} }`), /there is no PEM certificate in it/);
+  assert.match(await problemsOf(`{ cert: ${cert}, key: ${cert} }`), /the key file holds no PEM private key/);
+  assert.match(
+    await problemsOf(`{ cert: ${cert}, key: gone.key }`),
+    /\.key: cannot read .*gone\.key: there is nothing/,
+  );
+  assert.match(await problemsOf(`{ cert: packages, key: ${key} }`), /\.cert: cannot read .*packages: it is no regular/);
+
+  const open = join(dir, 'open.key');
+  await copyFile(key, open);
+  await chmod(open, 0o644);
+  await writeFile(file, config(`{ cert: ${cert}, key: open.key }`));
+  assert.match(lines(await loadConfig(file, { env: {} })).join('\n'), /\.key: every user of this host can read/);
 });

@@ -42,13 +42,15 @@ test('the order of addresses does not matter', () => {
 });
 
 test('a socket stays where its address does, whatever is spoken there', () => {
-  const plain = { address: 'a:1' };
-  const other = { address: 'b:2' };
+  const plain = { address: 'a:1', bound: '1.1.1.1:1' };
+  const other = { address: 'b:2', bound: 'b:2' };
   assert.deepEqual(keptOf([plain, other], ['https://a:1', 'c:3']), [plain, undefined]);
   assert.deepEqual(keptOf([other, plain], ['a:1', 'http+proxy://b:2']), [plain, other]);
-  const [anyPort, secure] = [{ address: 'a:0' }, { address: 'https://a:0' }];
+  const anyPort = { address: 'a:0', bound: 'a:5' };
+  const secure = { address: 'https://a:0', bound: 'https://a:6' };
   assert.deepEqual(keptOf([anyPort, secure], ['https://a:0', 'a:0']), [secure, anyPort]);
   assert.deepEqual(keptOf([anyPort], ['a:0', 'https://a:0']), [anyPort, undefined]);
+  assert.deepEqual(keptOf([secure, anyPort], ['https://a:5']), [anyPort]);
 });
 
 test('a worker is told what its holder was started with', () => {

@@ -5,6 +5,8 @@ import type { Wire } from './wire.ts';
 
 export interface ClientSide {
   readonly wire: Wire;
+  /** It came by TLS. */
+  readonly isSecure: boolean;
   /** Of the request. */
   readonly body: Body;
   /** The lines that tell an instance where a request comes from. */

@@ -8,18 +8,18 @@
  * - Every state but `busy` has an end in time of its own; in `busy` the exchange has.
  */
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Body } from '../http1/body.ts';
 import { detailOf, type Rejection, statusOf } from '../http1/rejection.ts';
 import type { ClientSide } from './client-side.ts';
+import type { Connection, Peer } from './connection.ts';
 import { Exchange, type Surroundings } from './exchange.ts';
 import { originLines } from './origin.ts';
 import { Probe } from './probe.ts';
 import { problemResponse } from './problem.ts';
 import { RequestReader, type RequestTaker } from './request-reader.ts';
 import type { Tunnel } from './tunnel.ts';
-import { Wire, type WireOwner } from './wire.ts';
+import type { Wire, WireOwner } from './wire.ts';
 
 /** What it needs of the plane. */
 export interface ClientHost extends Surroundings {
@@ -30,7 +30,7 @@ export interface ClientHost extends Surroundings {
   readonly isRetiring: boolean;
   /** Those without a request are to end too. */
   readonly endsIdle: boolean;
-  gone(client: Client): void;
+  gone(connection: Connection): void;
 }
 
 /**
@@ -40,8 +40,9 @@ export interface ClientHost extends Surroundings {
  */
 type State = 'idle' | 'head' | 'busy' | 'rest' | 'closing' | 'tunnel';
 
-export class Client implements WireOwner, ClientSide, RequestTaker {
+export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   readonly wire: Wire;
+  readonly isSecure: boolean;
   readonly origin: string;
   readonly #host: ClientHost;
   readonly #reader: RequestReader;
@@ -58,12 +59,14 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
   #hasEnded = false;
   #tunnel: Tunnel | undefined;
 
-  constructor(host: ClientHost, socket: Socket) {
+  /** @param open makes its wire, which is to be started yet */
+  constructor(host: ClientHost, { address, isSecure }: Peer, open: (owner: WireOwner) => Wire) {
     this.#host = host;
     this.#since = host.now;
     this.#activity = host.now;
-    this.origin = originLines(socket.remoteAddress);
-    this.wire = Wire.accepted(this, socket, host.byDocument);
+    this.isSecure = isSecure;
+    this.origin = originLines(address, isSecure ? 'https' : 'http');
+    this.wire = open(this);
     this.#reader = new RequestReader(host.plane.limits, this);
     this.#exchange = new Exchange(host, this);
     this.wire.start();
@@ -247,6 +250,10 @@ export class Client implements WireOwner, ClientSide, RequestTaker {
   /** A client that doesn't wait for 100 can simply discard it (RFC 9110, section 15.2.1). One of HTTP/1.0 knows none. */
   #sendProbe(): void {
     if (this.#reader.head.minor > 0 && this.#exchange.isWaiting) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n');
+  }
+
+  destroy(): void {
+    this.wire.destroy();
   }
 
   /** The next request, if any of it came. */

@@ -22,6 +22,7 @@ import type { DataPlane } from './forwarder.ts';
 import { joined, write } from './message.ts';
 import type { Pools } from './pools.ts';
 import { type ProblemStatus, problemResponse } from './problem.ts';
+import { mayStayPlain, redirection, secureLocation } from './redirect.ts';
 import { Reply } from './reply.ts';
 import { Tunnel } from './tunnel.ts';
 import type { Carried } from './upstream-connection.ts';
@@ -32,6 +33,8 @@ export interface Surroundings {
   readonly pools: Pools;
   /** Now, to within a tick. */
   readonly now: Milliseconds;
+  /** Where requests that came by plain HTTP are sent. */
+  readonly httpsPort: number | false;
   /** For a Date field. */
   date(): string;
 }
@@ -70,12 +73,16 @@ export class Exchange implements Carried {
 
   /** The octets [start, end) of the body came with the head. */
   begin(head: RequestHead, bytes: Buffer, start: number, end: number): void {
-    const { body, origin } = this.#client;
+    const { body, isSecure, origin } = this.#client;
     const account = this.#account;
     this.#reset(head);
     account.open(head);
     if (!mayGoOn(head)) {
       this.#refuse(501, 'the request is not to be forwarded, and the router itself answers none');
+      return;
+    }
+    if (this.#around.httpsPort && !isSecure && !mayStayPlain(head.path)) {
+      this.#redirect(head, this.#around.httpsPort);
       return;
     }
     const route = this.#around.plane.routes().match(head.hostName, head.path);
@@ -271,6 +278,18 @@ export class Exchange implements Carried {
       }),
     );
     this.#account.report(status);
+    this.#over();
+    this.#client.exchanged();
+  }
+
+  #redirect({ hostName, path }: RequestHead, port: number): void {
+    if (hostName === '') {
+      this.#refuse(400, 'the request names no host, so it can’t be sent to https there');
+      return;
+    }
+    const option = this.#connectionOption(true);
+    const fields = `${option ? `Connection: ${option}\r\n` : ''}X-Request-Id: ${this.#account.requestId}\r\n`;
+    this.#client.wire.write(redirection(secureLocation(hostName, path, port), this.#around.date(), fields));
     this.#over();
     this.#client.exchanged();
   }

@@ -1,5 +1,6 @@
 /** The data plane as the worker sees it: what carries requests from client connections to instances and back. */
 import type { Milliseconds } from '../../domain/clock.ts';
+import type { RouterSettings } from '../../domain/router-spec.ts';
 import type { ListenAddress } from '../../router-link/listen.ts';
 import type { Balancer, Upstream } from '../balancer.ts';
 import type { TrailerLimits } from '../http1/trailers.ts';
@@ -17,6 +18,8 @@ export interface Listener {
 }
 
 export interface Forwarder {
+  /** Holds for what begins from now on. */
+  configure(settings: RouterSettings): void;
   /**
    * Serves an inherited listening socket, or binds one.
    * @param address what was asked for; shown in errors

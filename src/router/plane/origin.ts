@@ -1,8 +1,8 @@
 /** What an instance is told about where a request comes from: the same for all requests of a connection. */
 
 /** Whole lines, with their ends. */
-export function originLines(address: string | undefined): string {
-  return `X-Forwarded-For: ${plainAddress(address)}\r\nX-Forwarded-Proto: http\r\n`;
+export function originLines(address: string | undefined, scheme: 'http' | 'https'): string {
+  return `X-Forwarded-For: ${plainAddress(address)}\r\nX-Forwarded-Proto: ${scheme}\r\n`;
 }
 
 /** An IPv4 client on a socket for both is told as what it is. */

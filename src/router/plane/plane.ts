@@ -1,5 +1,5 @@
 /**
- * The data plane: HTTP/1.1 between clients and instances, on TCP sockets.
+ * The data plane: HTTP/1.1 between clients and instances, on sockets that are plain or secured.
  *
  * - One sweep looks after all limits in time, so no request needs a timer of its own.
  * - There is no sweep while there is nothing to look after.
@@ -7,11 +7,17 @@
 import { createServer, type Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Listen } from '../../domain/listen.ts';
+import { defaultSettings, type RouterSettings } from '../../domain/router-spec.ts';
 import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '../../router-link/listen.ts';
 import type { Upstream } from '../balancer.ts';
+import { Terminator } from '../tls/terminator.ts';
 import { Client, type ClientHost } from './client.ts';
+import type { Connection } from './connection.ts';
 import type { DataPlane, Forwarder, Listener } from './forwarder.ts';
+import { Handshake } from './handshake.ts';
 import { Pools } from './pools.ts';
+import { SecureWire } from './secure-wire.ts';
+import { SocketWire } from './socket-wire.ts';
 
 const tick: Milliseconds = 100;
 /** A client that vanished without a word is noticed by this also on an upgraded connection. */
@@ -20,6 +26,8 @@ const keepAliveProbe: Milliseconds = 60_000;
 export interface PlaneOptions {
   /** Whether to use only what Node documents, which costs more. */
   readonly byDocument?: boolean;
+  /** Of the file with the key that workers have in common; absent: they have none. */
+  readonly ticketKeyPath?: string;
 }
 
 export class Plane implements Forwarder, ClientHost {
@@ -27,7 +35,9 @@ export class Plane implements Forwarder, ClientHost {
   readonly pools: Pools;
   readonly tick = tick;
   readonly byDocument: boolean;
-  readonly #clients = new Set<Client>();
+  readonly #terminator: Terminator;
+  readonly #connections = new Set<Connection>();
+  httpsPort: number | false = defaultSettings.redirectToHttps;
   #sweep: NodeJS.Timeout | undefined;
   #now = performance.now();
   #second = 0;
@@ -36,10 +46,12 @@ export class Plane implements Forwarder, ClientHost {
   #endsIdle = false;
   #emptied: (() => void) | undefined;
 
-  constructor(plane: DataPlane, { byDocument = false }: PlaneOptions = {}) {
+  constructor(plane: DataPlane, { byDocument = false, ticketKeyPath }: PlaneOptions = {}) {
+    const { log, limits } = plane;
     this.plane = plane;
     this.byDocument = byDocument;
-    this.pools = new Pools(plane.limits, byDocument);
+    this.pools = new Pools(limits, byDocument);
+    this.#terminator = new Terminator(log, limits.clientHeadTimeout, ticketKeyPath, defaultSettings);
   }
 
   get now(): Milliseconds {
@@ -64,6 +76,11 @@ export class Plane implements Forwarder, ClientHost {
     return this.#date;
   }
 
+  configure(settings: RouterSettings): void {
+    this.httpsPort = settings.redirectToHttps;
+    this.#terminator.apply(settings);
+  }
+
   async listen(address: string, at: ListenAddress | { readonly fd: number }): Promise<Listener> {
     const listen = listenOf(address);
     const server = createServer(
@@ -82,21 +99,21 @@ export class Plane implements Forwarder, ClientHost {
   }
 
   connections(): number {
-    return this.#clients.size;
+    return this.#connections.size;
   }
 
   left(upstream: Upstream): void {
     this.pools.flush(upstream);
   }
 
-  gone(client: Client): void {
-    this.#clients.delete(client);
-    if (this.#clients.size === 0) this.#emptied?.();
+  gone(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#emptied?.();
   }
 
   async retire(linger: Milliseconds): Promise<void> {
     this.#isRetiring = true;
-    if (this.#clients.size === 0) return;
+    if (this.#connections.size === 0) return;
     const emptied = new Promise<void>(resolve => {
       this.#emptied = resolve;
     });
@@ -108,7 +125,7 @@ export class Plane implements Forwarder, ClientHost {
   }
 
   destroy(): void {
-    for (const client of this.#clients) client.wire.destroy();
+    for (const connection of this.#connections) connection.destroy();
   }
 
   #accept(socket: Socket, listen: Listen): void {
@@ -119,9 +136,11 @@ export class Plane implements Forwarder, ClientHost {
     }
     switch (listen.scheme) {
       case 'http':
-        this.#clients.add(new Client(this, socket));
+        this.#serve(socket);
         break;
       case 'https':
+        this.#secure(socket);
+        break;
       case 'tcp':
         socket.destroy();
         break;
@@ -130,12 +149,30 @@ export class Plane implements Forwarder, ClientHost {
     }
   }
 
+  #serve(socket: Socket): void {
+    const peer = { address: socket.remoteAddress, isSecure: false };
+    this.#connections.add(new Client(this, peer, owner => SocketWire.accepted(owner, socket, this.byDocument)));
+  }
+
+  #secure(socket: Socket): void {
+    const handshake = new Handshake(socket, () => this.gone(handshake));
+    this.#connections.add(handshake);
+    const peer = { address: socket.remoteAddress, isSecure: true };
+    this.#terminator.secure(socket, {
+      secured: secured => {
+        this.#connections.add(new Client(this, peer, owner => new SecureWire(owner, secured, socket)));
+        handshake.over();
+      },
+      failed: why => this.plane.traffic.rejected(why),
+    });
+  }
+
   #look(): void {
     const now = performance.now();
     this.#now = now;
-    for (const client of this.#clients) client.check(now);
+    for (const connection of this.#connections) connection.check(now);
     this.pools.closeIdle(now);
-    if (this.#clients.size > 0 || !this.pools.isEmpty) return;
+    if (this.#connections.size > 0 || !this.pools.isEmpty) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }

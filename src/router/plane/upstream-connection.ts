@@ -13,7 +13,8 @@ import { detailOf, type Rejection } from '../http1/rejection.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import { brokenOff, type Failure, failure } from './failure.ts';
 import type { ForwardLimits } from './forwarder.ts';
-import { Wire, type WireOwner } from './wire.ts';
+import { SocketWire } from './socket-wire.ts';
+import type { Wire, WireOwner } from './wire.ts';
 
 /** What it carries. */
 export interface Carried {
@@ -62,7 +63,7 @@ export class UpstreamConnection implements WireOwner {
     this.#idleDefault = limits.poolIdle;
     this.idle = limits.poolIdle;
     this.#gone = gone;
-    this.wire = Wire.connect(this, { host: upstream.host, port: upstream.port }, byDocument);
+    this.wire = SocketWire.connect(this, { host: upstream.host, port: upstream.port }, byDocument);
   }
 
   /** Whether another request can be sent on it after this one, which is through in both directions. */
@@ -71,7 +72,7 @@ export class UpstreamConnection implements WireOwner {
   }
 
   get isOpen(): boolean {
-    return !this.wire.socket.destroyed;
+    return this.wire.isOpen;
   }
 
   carry(carried: Carried): void {
