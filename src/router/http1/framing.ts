@@ -1,5 +1,5 @@
 /** How long a body is, by Content-Length and Transfer-Encoding (RFC 9112, section 6). Nothing is guessed. */
-import { isWord } from './head.ts';
+import { isWord, latin1 } from './head.ts';
 import { isDigit } from './octets.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -32,7 +32,7 @@ export class Framing {
 
   readCoding(bytes: Uint8Array, start: number, end: number): Rejection | undefined {
     if (this.chunked) return 'coding-repeated';
-    if (!isWord(bytes, start, end, 'chunked')) return 'coding-unsupported';
+    if (!isWord(bytes, start, end, 'chunked')) return refusal(latin1(bytes, start, end));
     this.chunked = true;
     return undefined;
   }
@@ -43,4 +43,9 @@ export class Framing {
     if (this.length >= 0) return 'length-and-coding';
     return minor === 0 ? 'coding-version' : undefined;
   }
+}
+
+/** Where chunked is not the last coding, nobody knows where the body ends; else the codings before it are not known here. */
+function refusal(codings: string): Rejection {
+  return /(?:^|[ \t,])chunked$/i.test(codings) ? 'coding-unsupported' : 'coding-endless';
 }

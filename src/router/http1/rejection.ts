@@ -23,6 +23,7 @@ const rejections = {
   'length-and-coding': [400, 'there are both Content-Length and Transfer-Encoding'],
   'coding-repeated': [400, 'there is more than one Transfer-Encoding'],
   'coding-version': [400, 'there is a Transfer-Encoding in HTTP/1.0'],
+  'coding-endless': [400, 'the last transfer coding is not chunked'],
   'coding-unsupported': [501, 'no transfer coding but chunked is supported'],
   'chunk-size-invalid': [400, 'the size of a chunk is not valid'],
   'chunk-extension-invalid': [400, 'a chunk extension is not valid or too long'],
