@@ -213,6 +213,15 @@ test('a response as a client gets it', () => {
     'Upgrade: a',
     ...own,
   ]);
+  const required = ['HTTP/1.1 426 Upgrade Required', 'Connection: Upgrade', 'Upgrade: a', 'Content-Length: 0'];
+  assert.deepEqual(answered(required, { connection: 'close' }), [
+    'HTTP/1.1 426 Upgrade Required',
+    'Content-Length: 0',
+    'Connection: Upgrade',
+    'Upgrade: a',
+    'Connection: close',
+    ...own,
+  ]);
   assert.deepEqual(answered(['HTTP/1.1 103 Early Hints', 'Link: a', 'Content-Length: 3', 'Connection: close']), [
     'HTTP/1.1 103 Early Hints',
     'Link: a',

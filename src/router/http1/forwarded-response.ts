@@ -19,8 +19,11 @@ export function forwardedResponse(bytes: Buffer, head: ResponseHead, facts: Resp
   else if (framing.length >= 0 && !framing.plainLength && status !== 204) {
     text += `Content-Length: ${framing.length}\r\n`;
   }
-  if (status === 101) text += `Connection: Upgrade\r\n${head.upgrade && `Upgrade: ${head.upgrade}\r\n`}`;
-  else if (facts.connection) text += `Connection: ${facts.connection}\r\n`;
+  // 426 must tell what is required (RFC 9110, section 15.5.22).
+  if (status === 101 || (status === 426 && head.upgrade !== '')) {
+    text += `Connection: Upgrade\r\n${head.upgrade && `Upgrade: ${head.upgrade}\r\n`}`;
+  }
+  if (facts.connection) text += `Connection: ${facts.connection}\r\n`;
   if (!head.hasDate) text += `Date: ${facts.date}\r\n`;
   return `${text}X-Request-Id: ${facts.requestId}\r\n\r\n`;
 }
