@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { renderApi } from './render-api.ts';
 import { renderCli } from './render-cli.ts';
 import { renderConfiguration } from './render-configuration.ts';
+import { renderConformance } from './render-conformance.ts';
 import { renderErrors } from './render-errors.ts';
 import { renderSchema } from './render-schema.ts';
 import { renderStates } from './render-states.ts';
@@ -22,6 +23,7 @@ const documents: readonly GeneratedDocument[] = [
   { path: 'docs/api.md', render: renderApi },
   { path: 'docs/cli.md', render: renderCli },
   { path: 'docs/configuration.md', render: renderConfiguration },
+  { path: 'docs/conformance.md', render: renderConformance },
   { path: 'docs/errors.md', render: renderErrors },
   { path: 'docs/states.md', render: renderStates },
   { path: 'schema/slipway.schema.json', render: renderSchema },

@@ -13,6 +13,12 @@ import { Traffic } from '../../src/router/traffic.ts';
 import type { RoutedService, RouterStats } from '../../src/router-link/protocol.ts';
 import { portOf } from './router.ts';
 
+/** No assertion about speed, only an end to a hung test. */
+const patience = 10_000;
+
+/** What is made for a test, and gone when that ends. */
+export type Scope = Pick<TestContext, 'after'>;
+
 export class TestForwarder {
   readonly forwarder: Forwarder;
   readonly balancer: Balancer;
@@ -40,7 +46,7 @@ export class TestForwarder {
   }
 
   static async create(
-    t: TestContext,
+    t: Scope,
     services: readonly RoutedService[],
     limits: Partial<ForwardLimits> = {},
     options: PlaneOptions = {},
@@ -57,7 +63,7 @@ export class TestForwarder {
   }
 
   /** @returns the port */
-  async listen(t: TestContext, text: string): Promise<number> {
+  async listen(t: Scope, text: string): Promise<number> {
     const listener = await this.forwarder.listen(text, { host: '127.0.0.1', port: 0 });
     t.after(() => listener.close());
     return portOf(listener.bound);
@@ -76,16 +82,25 @@ export class TestForwarder {
   stats(): RouterStats {
     return this.#traffic.stats(this.forwarder.connections());
   }
+
+  /** Resolves when nothing is in flight. */
+  async idle(): Promise<void> {
+    const inFlight = () => Object.values(this.stats().services).reduce((sum, { inFlight }) => sum + inFlight, 0);
+    for (const end = performance.now() + patience; inFlight() > 0; ) {
+      if (performance.now() > end) throw new Error(`${inFlight()} requests are still in flight`);
+      await new Promise(resolve => setTimeout(resolve, 1));
+    }
+  }
 }
 
 /** An instance that speaks HTTP. @returns its port */
-export async function httpInstance(t: TestContext, serve: RequestListener): Promise<number> {
+export async function httpInstance(t: Scope, serve: RequestListener): Promise<number> {
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, serve);
   return listen(t, server);
 }
 
 /** An instance that answers at once, but for `/held`: that waits for `finish`. It says its name. */
-export async function heldInstance(t: TestContext, name: string) {
+export async function heldInstance(t: Scope, name: string) {
   const held: (() => void)[] = [];
   const port = await httpInstance(t, (request, response) => {
     if (request.url === '/held') held.push(() => void response.end(name));
@@ -100,7 +115,7 @@ export async function heldInstance(t: TestContext, name: string) {
 }
 
 /** An instance that does as the test says with each connection. @returns its port */
-export async function rawInstance(t: TestContext, accept: (socket: Socket) => void): Promise<number> {
+export async function rawInstance(t: Scope, accept: (socket: Socket) => void): Promise<number> {
   return listen(
     t,
     createServer({ allowHalfOpen: true }, socket => {
@@ -120,7 +135,7 @@ export async function deadPort(): Promise<number> {
   return port;
 }
 
-async function listen(t: TestContext, server: Server): Promise<number> {
+async function listen(t: Scope, server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', socket => {
     sockets.add(socket);
@@ -165,6 +180,27 @@ export class RawClient {
   /** The head's lines, then the empty one. */
   head(...lines: readonly string[]): this {
     return this.send(...lines, '', '');
+  }
+
+  /** Resolves when `holds` does, which is looked at whenever something comes. Throws what came if it never does. */
+  async until(holds: () => boolean): Promise<void> {
+    if (holds()) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        stop();
+        reject(new Error(`waited ${patience} ms in vain, received ${JSON.stringify(this.received.slice(-2_000))}`));
+      }, patience);
+      const look = () => {
+        if (!holds()) return;
+        stop();
+        resolve();
+      };
+      const stop = () => {
+        clearTimeout(timer);
+        for (const event of ['data', 'end', 'close']) this.socket.off(event, look);
+      };
+      for (const event of ['data', 'end', 'close']) this.socket.on(event, look);
+    });
   }
 
   get status(): number {

@@ -175,7 +175,8 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     // A client that waited for 100 in vain may send the body or not, one that hoped for another protocol may speak it
     // already: what follows could not be told apart.
     const isUnclear = (expectsContinue && !this.body.done) || this.#exchange.upgrades;
-    this.#isLast = !delimited || !options.persists(minor) || this.#host.isRetiring || this.#hasEnded || isUnclear;
+    const isOver = this.#hasEnded && !this.#reader.isHolding;
+    this.#isLast = !delimited || !options.persists(minor) || this.#host.isRetiring || isOver || isUnclear;
     return !this.#isLast;
   }
 
@@ -260,7 +261,8 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   #goOn(): void {
     this.#reader.readHeld();
     this.review();
-    if (this.#hasEnded && this.#state === 'idle' && !this.#reader.isHolding) this.#close();
+    const isBetween = this.#state === 'idle' || this.#state === 'head';
+    if (this.#hasEnded && isBetween && !this.#reader.isHolding) this.#close();
   }
 
   /**
