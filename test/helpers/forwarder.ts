@@ -96,7 +96,7 @@ export class TestForwarder {
 /** An instance that speaks HTTP. @returns its port */
 export async function httpInstance(t: Scope, serve: RequestListener): Promise<number> {
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, serve);
-  return listen(t, server);
+  return listening(t, server);
 }
 
 /** An instance that answers at once, but for `/held`: that waits for `finish`. It says its name. */
@@ -116,7 +116,7 @@ export async function heldInstance(t: Scope, name: string) {
 
 /** An instance that does as the test says with each connection. @returns its port */
 export async function rawInstance(t: Scope, accept: (socket: Socket) => void): Promise<number> {
-  return listen(
+  return listening(
     t,
     createServer({ allowHalfOpen: true }, socket => {
       socket.on('error', () => {});
@@ -135,7 +135,8 @@ export async function deadPort(): Promise<number> {
   return port;
 }
 
-async function listen(t: Scope, server: Server): Promise<number> {
+/** Listens until the test ends. @returns the port */
+export async function listening(t: Scope, server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', socket => {
     sockets.add(socket);
