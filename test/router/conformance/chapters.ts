@@ -1,4 +1,5 @@
 /** All requirements that are held here, in the order in which the story is told. */
+import { chunks } from './chunks.ts';
 import { connections } from './connections.ts';
 import { forwarding } from './forwarding.ts';
 import { framing } from './framing.ts';
@@ -12,6 +13,7 @@ export const chapters = {
   syntax,
   targets,
   framing,
+  chunks,
   connections,
   forwarding,
   upgrades,
