@@ -90,6 +90,7 @@ const routerStatus = z.object({
   pid: z.number().exactOptional(),
   listen: strings.describe('Addresses it really listens on.'),
   table: z.number().describe('Number of the routing table that it has confirmed.'),
+  problem: z.string().exactOptional().describe('What is wrong although it runs, in words.'),
 } satisfies Shape<RouterStatus>) satisfies z.ZodType<RouterStatus>;
 
 const instanceStatus = z.object({

@@ -51,6 +51,7 @@ export function hostNotes({ config, router }: Host, colors: Colors): string[] {
     lines.push(colors.yellow(`The last change of ${config.path} was not applied: ${printable(config.problem)}`));
   }
   if (router.state === 'down') lines.push(colors.red('The router is down.'));
+  if (router.problem !== undefined) lines.push(colors.yellow(`The router runs, but ${printable(router.problem)}`));
   return lines;
 }
 

@@ -50,6 +50,8 @@ export interface AccessLogSpec {
 
 /** All but the addresses: what a running router takes over from one request to the next. */
 export interface RouterSettings {
+  /** Processes that serve: at least 1. Each has its share of what a service is limited to. */
+  readonly workers: number;
   readonly limits: RouterLimits;
   /** Addresses and CIDR blocks whose word about where a request comes from is believed. */
   readonly trustedProxies: readonly string[];
@@ -65,12 +67,20 @@ export interface RouterSettings {
 export interface RouterSpec extends RouterSettings {
   /** See {@link parseListen}. */
   readonly listen: readonly string[];
-  /** 0: one for each core, but one alone on a small host. */
+  /** 0: see {@link workersOn}. */
   readonly workers: number;
 }
 
+/** One for each core; but one alone on a small host, where instances need the other core more. */
+export function workersOn(cores: number): number {
+  return cores <= 2 ? 1 : Math.min(cores, mostWorkers);
+}
+
+export const mostWorkers = 256;
+
 /** What applies where nothing is said. */
 export const defaultSettings: RouterSettings = {
+  workers: 1,
   limits: {
     head: 16 * 1024,
     target: 8 * 1024,

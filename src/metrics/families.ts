@@ -137,6 +137,16 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
     gauge('slipway_router_open_connections', 'Connections of clients.', [
       { labels: {}, value: traffic.openConnections },
     ]),
+    gauge(
+      'slipway_router_worker_connections',
+      'Connections of clients, by the pid of the worker that has them.',
+      traffic.workers.map(({ pid, connections }) => ({ labels: { pid }, value: connections })),
+    ),
+    gauge(
+      'slipway_router_worker_memory_bytes',
+      'Resident memory, by the pid of the worker.',
+      traffic.workers.map(({ pid, memory }) => ({ labels: { pid }, value: memory })),
+    ),
   ];
 }
 

@@ -81,6 +81,11 @@ export function optional<T>(item: Check<T>): Check<T | undefined> {
   return (value, at) => (value === undefined ? undefined : item(value, at));
 }
 
+/** Where it is left out, as by another version of Slipway, it is `value`. */
+export function fallback<T>(item: Check<T>, value: T): Check<T> {
+  return (given, at) => (given === undefined ? value : item(given, at));
+}
+
 export function shape<T extends object>(checks: { readonly [K in keyof T]-?: Check<T[K]> }): Check<T> {
   const entries = Object.entries(checks) as [string, Check<unknown>][];
   return (value, at) => {

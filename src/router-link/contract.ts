@@ -11,6 +11,8 @@ export interface RouterStatus {
   readonly listen: readonly string[];
   /** Table number that it has confirmed. */
   readonly table: number;
+  /** What is wrong although it runs, in words. */
+  readonly problem?: string;
 }
 
 export interface RouterLink {

@@ -27,7 +27,7 @@ while :; do
 done
 `;
 
-export interface HolderOrder extends Omit<WorkerArguments, 'listen' | 'holder'> {
+export interface HolderOrder extends Omit<WorkerArguments, 'listen' | 'holder' | 'further'> {
   readonly sockets: readonly { readonly address: string; readonly fd: number }[];
   /** For what the worker writes, and for Node's own last words. */
   readonly logDescriptor: number;

@@ -30,6 +30,11 @@ export function isSame(one: ProcessIdentity, other: ProcessIdentity | undefined)
   return one.pid === other?.pid && one.startTime === other.startTime && one.bootId === other.bootId;
 }
 
+/** On a command line, and as a key. */
+export function nameOf({ pid, startTime }: ProcessIdentity): string {
+  return `${pid}.${startTime}`;
+}
+
 export function isAlive(identity: ProcessIdentity): boolean {
   return isSame(identity, identityOf(identity.pid));
 }

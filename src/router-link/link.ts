@@ -18,6 +18,7 @@ import { sameAddresses } from './listen.ts';
 import type { RoutedService, RouterStats, RouteTable } from './protocol.ts';
 import { RouterProcesses } from './router-processes.ts';
 import { Session } from './session.ts';
+import { versionOf } from './version.ts';
 
 const lookEvery: Milliseconds = 20;
 /** A live router that gives no answer for so long is not waited for any more. */
@@ -38,6 +39,8 @@ export interface RouterLinkOptions {
   readonly log: { readonly info: Write; readonly warn: Write; readonly error: Write };
   /** The command line of `slipway router`, to which the worker's arguments are added. It is run in `/`. */
   readonly routerCommand: readonly string[];
+  /** What a router that is started by that says it is; absent: one of this same code. */
+  readonly routerVersion?: string;
 }
 
 export function createRouterLink(options: RouterLinkOptions): RouterLink {
@@ -48,6 +51,7 @@ class Link implements RouterLink {
   readonly #options: RouterLinkOptions;
   readonly #socket: string;
   readonly #processes: RouterProcesses;
+  readonly #version: string;
   readonly #drains = new DrainWaits(endpoint => this.#session?.send({ type: 'drain', endpoint }));
   #state: RouterStatus['state'] = 'off';
   #session: Session | undefined;
@@ -59,11 +63,13 @@ class Link implements RouterLink {
   #applied = 0;
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
+  #problem: string | undefined;
 
   constructor(options: RouterLinkOptions) {
     this.#options = options;
     this.#socket = routerFiles(options.home).socket;
     this.#processes = new RouterProcesses(options.home, options.clock);
+    this.#version = options.routerVersion ?? versionOf();
   }
 
   ensure(listen: readonly string[]): Promise<void> {
@@ -77,8 +83,10 @@ class Link implements RouterLink {
         const listening = addressesOf(session);
         this.#listen = listening;
         const same = JSON.stringify(session.hello.command) === JSON.stringify(routerCommand);
-        if (same && sameAddresses(listening, addresses)) return;
-        await session.succeed(addresses, routerCommand);
+        if (same && sameAddresses(listening, addresses)) {
+          if (session.hello.version === this.#version || !(await this.#upgrade(session))) return;
+        } else await session.succeed(addresses, routerCommand);
+        this.#problem = undefined;
         this.#listen = addresses;
         this.#drop(session);
         await this.#attachTo(addresses);
@@ -108,6 +116,7 @@ class Link implements RouterLink {
       ...(hello ? { pid: hello.worker.pid } : {}),
       listen: hello?.listen.map(({ bound }) => bound) ?? [],
       table: this.#applied,
+      ...(this.#problem === undefined ? {} : { problem: this.#problem }),
     };
   }
 
@@ -133,6 +142,20 @@ class Link implements RouterLink {
     this.#closed = true;
     if (this.#session) this.#drop(this.#session);
     this.#drains.rejectAll(leaving());
+  }
+
+  /** @returns whether there is a successor: a router of old code serves better than none */
+  async #upgrade(session: Session): Promise<boolean> {
+    const from = session.hello.version;
+    this.#options.log.info({ from, to: this.#version }, 'the router is of another version: replacing it');
+    try {
+      await session.succeed(addressesOf(session), this.#options.routerCommand);
+      return true;
+    } catch (error) {
+      this.#problem = `it could not be replaced by version ${this.#version}, and goes on as ${from}: ${(error as Error).message}`;
+      this.#options.log.error({ err: error }, 'cannot replace the router: the one of another version goes on');
+      return false;
+    }
   }
 
   /** The session with the router that there is; `undefined` where none of its processes is alive. */

@@ -4,8 +4,21 @@
  */
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ProcessIdentity } from '../processes/contract.ts';
-import { type Check, integer, list, literal, map, number, shape, text, variant } from './check.ts';
-import type { RouterStats, RouteTable, ServiceTraffic } from './protocol.ts';
+import {
+  boolean,
+  type Check,
+  fallback,
+  integer,
+  list,
+  literal,
+  map,
+  number,
+  optional,
+  shape,
+  text,
+  variant,
+} from './check.ts';
+import type { RouterStats, RouteTable, ServiceTraffic, WorkerStats } from './protocol.ts';
 import { tableCheck } from './table-check.ts';
 
 export const protocolVersion = 1;
@@ -28,6 +41,8 @@ export interface Hello {
   readonly command: readonly string[];
   /** Number of the table in force; 0 for none. */
   readonly table: number;
+  /** Which code it runs: see `version.ts`. Empty: from before there was one. */
+  readonly version: string;
 }
 
 export type ToRouter =
@@ -43,20 +58,31 @@ export type ToRouter =
       readonly command: readonly string[];
     }
   | { readonly type: 'stop'; readonly grace: number }
-  | Leaving;
+  | Report
+  | Counts;
 
 /**
- * From a worker that was succeeded and now drains, to its successor: what is still in flight there to endpoints that
- * table number `table` doesn't have.
+ * From every other worker to the main one: what is still in flight there to endpoints that table number `table`
+ * doesn't have.
  */
-export interface Leaving {
-  readonly type: 'leaving';
+export interface Report {
+  readonly type: 'report';
   readonly worker: ProcessIdentity;
+  /** 0: it has none yet, and accepts nothing before it gets one. */
   readonly table: number;
   readonly inFlight: Readonly<Record<string, number>>;
+  /** The holder and the version that it is one worker of; absent: it was succeeded or retired, and drains. */
+  readonly of?: string;
 }
 
-/** `table` and `stop` go to a worker that drains, from its successor. */
+/** The answer to `count`, and the last word of a worker that ends. */
+export interface Counts {
+  readonly type: 'counts';
+  readonly worker: ProcessIdentity;
+  readonly stats: RouterStats;
+}
+
+/** `table`, `stop`, `retire` and `count` go from the main worker to the others. */
 export type FromRouter =
   | Hello
   | { readonly type: 'applied'; readonly version: number }
@@ -66,6 +92,9 @@ export type FromRouter =
   | { readonly type: 'refused'; readonly id: number; readonly code: Refusal; readonly message: string }
   | { readonly type: 'table'; readonly table: RouteTable }
   | { readonly type: 'stop'; readonly grace: number }
+  /** Accept no more, finish what there is, and end. Where the sender was succeeded, its successor is to hear the rest. */
+  | { readonly type: 'retire'; readonly succeeded: boolean }
+  | { readonly type: 'count' }
   | { readonly type: 'invalid'; readonly message: string };
 
 export type Refusal = Extract<ErrorCode, 'SLIP_LISTEN_FAILED' | 'SLIP_ROUTER_FAILED'>;
@@ -91,6 +120,7 @@ const stats = shape<RouterStats>({
   unrouted: count,
   rejected: map(count),
   openConnections: count,
+  workers: fallback(list(shape<WorkerStats>({ pid: count, memory: count, connections: count }), 1000), []),
 });
 
 const table = shape<{ type: 'table'; table: RouteTable }>({ type: literal('table'), table: tableCheck });
@@ -102,12 +132,14 @@ export const toRouter: Check<ToRouter> = variant<ToRouter>({
   drain: shape({ type: literal('drain'), endpoint: text(256) }),
   stats: shape({ type: literal('stats'), id: count }),
   succeed: shape({ type: literal('succeed'), id: count, listen: list(address, 64), command }),
-  leaving: shape<Leaving>({
-    type: literal('leaving'),
+  report: shape<Report>({
+    type: literal('report'),
     worker: identityCheck,
     table: count,
     inFlight: map(count),
-  }),
+    of: optional(text(300)),
+  } as { [K in keyof Report]-?: Check<Report[K]> }),
+  counts: shape<Counts>({ type: literal('counts'), worker: identityCheck, stats }),
 });
 
 export const fromRouter: Check<FromRouter> = variant<FromRouter>({
@@ -120,6 +152,7 @@ export const fromRouter: Check<FromRouter> = variant<FromRouter>({
     listen: listeningCheck,
     command,
     table: count,
+    version: fallback(text(100), ''),
   }),
   applied: shape({ type: literal('applied'), version: count }),
   drained: shape({ type: literal('drained'), endpoint: text(256) }),
@@ -131,5 +164,7 @@ export const fromRouter: Check<FromRouter> = variant<FromRouter>({
     code: (value, at) => (value === 'SLIP_LISTEN_FAILED' ? value : literal('SLIP_ROUTER_FAILED')(value, at)),
     message: text(4096),
   }),
+  retire: shape({ type: literal('retire'), succeeded: boolean }),
+  count: shape({ type: literal('count') }),
   invalid: shape({ type: literal('invalid'), message: text(4096) }),
 });

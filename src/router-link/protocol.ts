@@ -32,7 +32,10 @@ export interface RouteTable {
   readonly services: readonly RoutedService[];
 }
 
-/** Counters since the worker's start, by service. */
+/**
+ * Counters since the router's start, by service, over all workers: every number in it is added up, and what is in
+ * {@link gauges} falls away with its worker.
+ */
 export interface RouterStats {
   readonly services: Readonly<Record<string, ServiceTraffic>>;
   /** Requests that met no route. */
@@ -40,7 +43,19 @@ export interface RouterStats {
   /** Requests that were refused for what they are, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   readonly openConnections: number;
+  /** Those alive that answered. */
+  readonly workers: readonly WorkerStats[];
 }
+
+export interface WorkerStats {
+  readonly pid: number;
+  /** Resident, in bytes. */
+  readonly memory: number;
+  readonly connections: number;
+}
+
+/** The names, anywhere in {@link RouterStats}, of numbers that tell what is now. */
+export const gauges: ReadonlySet<string> = new Set(['inFlight', 'openConnections']);
 
 export interface ServiceTraffic {
   /** By code class, `1xx` … `5xx`. */

@@ -1,19 +1,22 @@
 /**
- * `run/router.json`: which processes are the router of this home. A worker writes it once it listens, so whoever is
- * named there serves, or did until it died. A worker that finds another live one named is no longer the router.
+ * `run/router.json`: which processes are the router of this home. A main worker writes it once it listens, so whoever
+ * is named there serves, or did until it died. A main worker that finds another live one named is no longer the router.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import type { ProcessIdentity } from '../processes/contract.ts';
 import { replaceFile } from '../state/atomic-file.ts';
-import { list, literal, parseJson, shape } from './check.ts';
+import { fallback, list, literal, parseJson, shape } from './check.ts';
 import { identityCheck, type Listening, listeningCheck } from './messages.ts';
 
 export interface RouterRecord {
   readonly version: 1;
   readonly holder: ProcessIdentity;
+  /** The main one. */
   readonly worker: ProcessIdentity;
+  /** Others that accept too. */
+  readonly further: readonly ProcessIdentity[];
   readonly listen: readonly Listening[];
-  /** Succeeded workers that still drain. */
+  /** Succeeded and retired workers that still drain. */
   readonly leaving: readonly ProcessIdentity[];
 }
 
@@ -21,6 +24,7 @@ const recordCheck = shape<RouterRecord>({
   version: literal(1),
   holder: identityCheck,
   worker: identityCheck,
+  further: fallback(list(identityCheck, 1000), []),
   listen: listeningCheck,
   leaving: list(identityCheck, 1000),
 });
@@ -36,6 +40,12 @@ export function readRecord(path: string): RouterRecord | undefined {
 
 export function writeRecord(path: string, record: RouterRecord): void {
   replaceFile(path, `${JSON.stringify(record)}\n`);
+}
+
+/** Changes with every replacement of the file. */
+export function recordMark(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.ino} ${stat.mtimeMs}` : '';
 }
 
 export function removeRecord(path: string): void {

@@ -26,16 +26,17 @@ export class RouterProcesses {
     this.#clock = clock;
   }
 
-  /** The holder and the worker, as far as they are alive. Either brings the other back. */
+  /** The holder and the main worker, as far as they are alive. Either brings the other back; without both, all end. */
   serving(): readonly ProcessIdentity[] {
     const record = readRecord(this.#files.record);
     return living([this.#started, record?.holder, record?.worker]);
   }
 
-  /** Those, and the succeeded workers that still drain. */
+  /** Those, the further workers, and those that still drain. */
   all(): readonly ProcessIdentity[] {
     const record = readRecord(this.#files.record);
-    return living([this.#started, record?.holder, record?.worker, ...(record?.leaving ?? [])]);
+    const others = record ? [...record.further, ...record.leaving] : [];
+    return living([this.#started, record?.holder, record?.worker, ...others]);
   }
 
   /** @throws SlipwayError SLIP_LISTEN_FAILED, and nothing was started */

@@ -1,6 +1,13 @@
 /** What a route table must be like; see `domain/route-spec.ts`, `traffic-spec.ts`, `router-spec.ts` for what it means. */
 import type { HeaderRules, RateLimitSpec, RedirectSpec, RespondSpec, RouteSpec } from '../domain/route-spec.ts';
-import type { AccessLogSpec, CertificateSpec, RouterLimits, RouterSettings, TlsSpec } from '../domain/router-spec.ts';
+import {
+  type AccessLogSpec,
+  type CertificateSpec,
+  mostWorkers,
+  type RouterLimits,
+  type RouterSettings,
+  type TlsSpec,
+} from '../domain/router-spec.ts';
 import type {
   BalanceSpec,
   BreakerSpec,
@@ -13,6 +20,7 @@ import {
   boolean,
   type Check,
   either,
+  fallback,
   integer,
   list,
   literal,
@@ -117,6 +125,7 @@ const service = shape<RoutedService>({
 } as Checks<RoutedService>);
 
 const settings = shape<RouterSettings>({
+  workers: fallback(integer(1, mostWorkers), 1),
   limits: shape<RouterLimits>({
     head: count,
     target: count,

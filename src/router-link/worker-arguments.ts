@@ -10,13 +10,17 @@ export interface WorkerArguments {
   readonly listen: readonly string[];
   /** `PID.STARTTIME` of the worker that this one takes over from, which is alive and drains. */
   readonly succeeds?: string;
-  /** Set by the holder itself. */
+  /** Set by the holder itself, and by the main worker for the further ones. */
   readonly holder?: number;
+  /** Whether it is a further worker, that takes its orders from the main one. */
+  readonly further?: boolean;
 }
+
+export type HeldArguments = WorkerArguments & { readonly holder: number };
 
 export const firstDescriptor = 3;
 
-export function formatWorkerArguments(given: Omit<WorkerArguments, 'holder'>): readonly string[] {
+export function formatWorkerArguments(given: WorkerArguments): readonly string[] {
   return [
     '--home',
     given.home,
@@ -24,6 +28,8 @@ export function formatWorkerArguments(given: Omit<WorkerArguments, 'holder'>): r
     ...(given.succeeds === undefined ? [] : ['--succeeds', given.succeeds]),
     '--command',
     JSON.stringify(given.command),
+    ...(given.holder === undefined ? [] : ['--holder', String(given.holder)]),
+    ...(given.further === true ? ['--further'] : []),
   ];
 }
 
@@ -37,6 +43,7 @@ export function parseWorkerArguments(args: readonly string[]): WorkerArguments {
       succeeds: { type: 'string' },
       command: { type: 'string' },
       holder: { type: 'string' },
+      further: { type: 'boolean' },
     },
   });
   if (values.home === undefined || values.command === undefined) {
@@ -48,5 +55,6 @@ export function parseWorkerArguments(args: readonly string[]): WorkerArguments {
     command: parseJson(values.command, list(text(4096), 64)),
     ...(values.succeeds === undefined ? {} : { succeeds: values.succeeds }),
     ...(values.holder === undefined ? {} : { holder: Number(values.holder) }),
+    ...(values.further === undefined ? {} : { further: values.further }),
   };
 }

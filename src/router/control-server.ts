@@ -46,18 +46,11 @@ export class ControlServer {
     this.#server = server;
   }
 
-  broadcast(message: FromRouter, to: (peer: Peer) => boolean): void {
-    for (const peer of this.#peers) if (to(peer)) peer.send(message);
-  }
-
-  /** @param keep peers that are not let go of */
-  close(keep: (peer: Peer) => boolean): void {
+  /** What was sent still arrives. */
+  close(): void {
     this.#server?.close();
-    for (const peer of this.#peers) {
-      if (keep(peer)) continue;
-      this.#peers.delete(peer);
-      peer.close();
-    }
+    for (const peer of this.#peers) peer.close();
+    this.#peers.clear();
   }
 
   /** Where it still is this worker's. */

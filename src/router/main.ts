@@ -1,8 +1,8 @@
 /** The router's process: `slipway router …`, started by a holder, never by hand. */
 
-import { parseWorkerArguments } from '../router-link/worker-arguments.ts';
-import { createLog } from './log.ts';
-import { type HeldArguments, Worker } from './worker.ts';
+import { identityOf } from '../router-link/identity.ts';
+import { type HeldArguments, parseWorkerArguments } from '../router-link/worker-arguments.ts';
+import { createLog, type Log } from './log.ts';
 
 const graceOnSignal = 10_000;
 
@@ -19,11 +19,23 @@ export async function runRouter(args: readonly string[]): Promise<void> {
   });
   const parsed = parseWorkerArguments(args);
   if (!isHeld(parsed)) throw new Error('the router is started by the daemon, through its holder');
-  const worker = new Worker(parsed, log);
+  const worker = await createWorker(parsed, log);
   // Whoever stops the router means what is in flight to be finished.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void worker.stop(graceOnSignal));
   process.on('SIGHUP', () => {});
   await worker.start();
+}
+
+/** Each loads no more than it needs. */
+async function createWorker(args: HeldArguments, log: Log) {
+  const self = identityOf(process.pid);
+  if (!self) throw new Error('cannot read /proc/self/stat: a mounted /proc is needed');
+  if (args.further) {
+    const { FurtherWorker } = await import('./further.ts');
+    return new FurtherWorker(args, self, log);
+  }
+  const { Worker } = await import('./worker.ts');
+  return new Worker(args, self, log);
 }
 
 function isHeld(args: ReturnType<typeof parseWorkerArguments>): args is HeldArguments {

@@ -48,6 +48,7 @@ export class Routing {
     this.balancer.apply(table.services);
   }
 
+  /** Of this worker alone. */
   stats(): RouterStats {
     return this.#traffic.stats(this.forwarder.connections());
   }

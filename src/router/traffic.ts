@@ -76,6 +76,7 @@ export class Traffic {
 
   stats(openConnections: number): RouterStats {
     const services = Object.fromEntries([...this.#services].map(([name, counters]) => [name, counters.stats()]));
-    return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections };
+    const worker = { pid: process.pid, memory: process.memoryUsage.rss(), connections: openConnections };
+    return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections, workers: [worker] };
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A router worker from its start to its end.
+ * The main worker of a router from its start to its end.
  *
  * - It serves from the moment that it has its listening sockets, with the last table known, daemon or not.
  * - There is one router to a home: a worker that finds another live one in the record, which it was not told to
@@ -7,37 +7,34 @@
  * - A worker without a holder hands over to a successor that has one, so the sockets are always held twice.
  * - A table is on disk before it is confirmed, and a higher number always wins.
  * - While it hands over, it confirms no drain: the successor may not have the same table yet.
+ * - The other workers, further ones and those that were succeeded, take their orders from here.
  */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Milliseconds } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import { routerFiles } from '../router-link/files.ts';
 import { endCode, inheritedDescriptor } from '../router-link/holder.ts';
-import { identityOf, isAlive, isSame, type ProcessIdentity } from '../router-link/identity.ts';
-import { type FromRouter, type Hello, protocolVersion, type ToRouter } from '../router-link/messages.ts';
+import { identityOf, isAlive, isSame, nameOf, type ProcessIdentity } from '../router-link/identity.ts';
+import { type Hello, protocolVersion, type ToRouter } from '../router-link/messages.ts';
 import type { RouteTable } from '../router-link/protocol.ts';
-import { readRecord, removeRecord, writeRecord } from '../router-link/record.ts';
+import { readRecord, recordMark, removeRecord, writeRecord } from '../router-link/record.ts';
 import { loadTable, removeTable, saveTable } from '../router-link/table-file.ts';
-import type { WorkerArguments } from '../router-link/worker-arguments.ts';
+import { versionOf } from '../router-link/version.ts';
+import type { HeldArguments } from '../router-link/worker-arguments.ts';
 import { ControlServer, type Peer } from './control-server.ts';
-import { Drains } from './drains.ts';
+import { Follower, linger } from './follower.ts';
 import type { Log } from './log.ts';
+import { logDescriptor, Others } from './others.ts';
 import type { Listener } from './plane/forwarder.ts';
 import { Routing } from './routing.ts';
 import { succeed } from './succession.ts';
-import { SuccessorLink } from './successor-link.ts';
 
 const lookEvery: Milliseconds = 500;
 /** After a succession that failed. */
 const mendEvery: Milliseconds = 5_000;
-/** For connections between two requests, when this worker was succeeded: their clients may be about to use them. */
-const linger: Milliseconds = 5_000;
-const logDescriptor = 1;
 
 type Phase = 'starting' | 'serving' | 'succeeding' | 'leaving' | 'stopping';
-
-export type HeldArguments = WorkerArguments & { readonly holder: number };
 
 export class Worker {
   readonly #args: HeldArguments;
@@ -46,35 +43,35 @@ export class Worker {
   readonly #self: ProcessIdentity;
   readonly #routing: Routing;
   readonly #control: ControlServer;
-  readonly #drains: Drains<Peer>;
-  readonly #predecessorPeers = new Set<Peer>();
+  readonly #others: Others;
+  readonly #version = versionOf();
   #phase: Phase = 'starting';
   #listeners: readonly Listener[] = [];
-  #successor: SuccessorLink | undefined;
+  #successor: Follower | undefined;
   #recordMark = '';
   #mendAt: Milliseconds = 0;
   #stopAfterSuccession: Milliseconds | undefined;
 
-  constructor(args: HeldArguments, log: Log) {
+  constructor(args: HeldArguments, self: ProcessIdentity, log: Log) {
     this.#args = args;
     this.#files = routerFiles(args.home);
     this.#log = log;
-    const self = identityOf(process.pid);
-    if (!self) throw new Error('cannot read /proc/self/stat: a mounted /proc is needed');
     this.#self = self;
     this.#routing = new Routing(log, this.#files.ticketKey, () => this.#vacated());
     const control = {
       hello: () => this.#hello(),
       message: (peer: Peer, message: ToRouter) => this.#message(peer, message),
-      gone: (peer: Peer) => this.#gone(peer),
+      gone: (peer: Peer) => this.#others.gone(peer),
     };
     this.#control = new ControlServer(this.#files.socket, control, log);
-    const before = readRecord(this.#files.record);
-    this.#drains = new Drains<Peer>({
-      balancer: this.#routing.balancer,
-      tableVersion: () => this.#routing.table.version,
-      predecessors: before ? [before.worker, ...before.leaving] : [],
-      drained: (peer, endpoint) => peer.send({ type: 'drained', endpoint }),
+    this.#others = new Others({
+      args,
+      routing: this.#routing,
+      log,
+      before: readRecord(this.#files.record),
+      listeners: () => this.#listeners,
+      phase: () => this.#phase,
+      changed: () => this.#othersChanged(),
     });
   }
 
@@ -103,6 +100,7 @@ export class Worker {
       'the router serves',
     );
     setInterval(() => this.#look(), lookEvery);
+    this.#others.look();
   }
 
   /** Those in flight have `grace` to finish. A worker that was succeeded ends only itself. */
@@ -118,12 +116,13 @@ export class Worker {
     setTimeout(() => this.#routing.forwarder.destroy(), grace);
     if (served) {
       this.#letGo();
-      this.#control.broadcast({ type: 'stop', grace }, peer => this.#predecessorPeers.has(peer));
+      this.#others.tell({ type: 'stop', grace });
     }
     await this.#routing.forwarder.retire(0);
+    this.#successor?.count();
     if (served) {
       const end = performance.now() + grace;
-      while (this.#drains.predecessors().length > 0 && performance.now() < end) await sleep(lookEvery / 10);
+      while (this.#others.drains.others().length > 0 && performance.now() < end) await sleep(lookEvery / 10);
       this.#control.removeSocket();
       if (!this.#otherWorker()) {
         removeRecord(this.#files.record);
@@ -137,14 +136,15 @@ export class Worker {
     switch (message.type) {
       case 'table':
         this.#take(message.table);
-        peer.send({ type: 'applied', version: this.#routing.table.version });
+        this.#others.drains.confirm(peer);
+        this.#review();
         break;
       case 'drain':
-        this.#drains.wait(peer, message.endpoint);
+        this.#others.drains.wait(peer, message.endpoint);
         this.#review();
         break;
       case 'stats':
-        peer.send({ type: 'stats', id: message.id, stats: this.#routing.stats() });
+        void this.#tellStats(peer, message.id);
         break;
       case 'succeed':
         void this.#succeedFor(peer, message);
@@ -152,41 +152,49 @@ export class Worker {
       case 'stop':
         void this.stop(message.grace);
         break;
-      case 'leaving':
-        this.#drains.report(message);
-        this.#predecessorPeers.add(peer);
-        if (message.table < this.#routing.table.version) peer.send({ type: 'table', table: this.#routing.table });
+      case 'report':
+        this.#others.heard(peer, message);
         this.#review();
+        break;
+      case 'counts':
+        this.#others.counted(message);
         break;
       default:
         message satisfies never;
     }
   }
 
-  #gone(peer: Peer): void {
-    this.#predecessorPeers.delete(peer);
-    this.#drains.forget(peer);
+  async #tellStats(peer: Peer, id: number): Promise<void> {
+    peer.send({ type: 'stats', id, stats: await this.#others.stats() });
   }
 
   #take(table: RouteTable): void {
     if (table.version <= this.#routing.table.version) return;
     this.#routing.apply(table);
-    if (this.#phase === 'leaving') return;
     try {
       saveTable(this.#files.table, table);
     } catch (error) {
       this.#log.error({ cause: (error as Error).message }, 'cannot store the table: it will be missing after a crash');
     }
-    this.#control.broadcast({ type: 'table', table }, peer => this.#predecessorPeers.has(peer));
+    this.#others.tell({ type: 'table', table });
+    this.#others.look();
     this.#review();
   }
 
+  #othersChanged(): void {
+    try {
+      this.#writeRecord();
+    } catch (error) {
+      this.#log.error({ cause: (error as Error).message }, 'cannot record which processes are the router');
+    }
+  }
+
   #review(): void {
-    if (this.#phase === 'serving') this.#drains.review();
+    if (this.#phase === 'serving') this.#others.drains.review();
   }
 
   #vacated(): void {
-    if (this.#phase === 'leaving') this.#report();
+    if (this.#phase === 'leaving') this.#successor?.report();
     else this.#review();
   }
 
@@ -194,8 +202,9 @@ export class Worker {
   #look(): void {
     this.#review();
     if (this.#phase !== 'serving') return;
+    this.#others.look();
     if (process.ppid !== this.#args.holder) void this.#mend();
-    else if (this.#recordMark !== markOf(this.#files.record) && this.#otherWorker()) void this.#leave();
+    else if (this.#recordMark !== recordMark(this.#files.record) && this.#otherWorker()) void this.#leave();
   }
 
   #otherWorker(): ProcessIdentity | undefined {
@@ -264,31 +273,25 @@ export class Worker {
     this.#phase = 'leaving';
     this.#log.info({ connections: this.#routing.forwarder.connections() }, 'the router was succeeded, and finishes');
     this.#letGo();
-    this.#control.close(() => false);
-    this.#successor = new SuccessorLink(this.#files.socket, {
+    this.#others.tell({ type: 'retire', succeeded: true });
+    this.#control.close();
+    this.#successor = new Follower({
+      socket: this.#files.socket,
+      self: this.#self,
+      routing: this.#routing,
+      stats: () => this.#others.ownStats(),
+      of: () => undefined,
+      stop: grace => void this.stop(grace),
       connected: () => {
-        this.#report();
         const grace = this.#stopAfterSuccession;
         if (grace === undefined) return;
         this.#successor?.send({ type: 'stop', grace });
         void this.stop(grace);
       },
-      message: message => this.#successorSays(message),
     });
     await this.#routing.forwarder.retire(linger);
+    await this.#successor.lastWord();
     process.exit(endCode);
-  }
-
-  #successorSays(message: FromRouter): void {
-    if (message.type === 'stop') void this.stop(message.grace);
-    if (message.type !== 'table') return;
-    this.#take(message.table);
-    this.#report();
-  }
-
-  #report(): void {
-    const inFlight = Object.fromEntries(this.#routing.balancer.leaving());
-    this.#successor?.send({ type: 'leaving', worker: this.#self, table: this.#routing.table.version, inFlight });
   }
 
   /** The sockets must be open nowhere when nobody is to accept: the holder has them too. */
@@ -305,6 +308,7 @@ export class Worker {
       listen: this.#listeners.map(({ address, bound }) => ({ address, bound })),
       command: this.#args.command,
       table: this.#routing.table.version,
+      version: this.#version,
     };
   }
 
@@ -315,18 +319,8 @@ export class Worker {
       holder,
       worker: this.#self,
       listen: this.#hello().listen,
-      leaving: this.#drains.predecessors(),
+      ...this.#others.processes(),
     });
-    this.#recordMark = markOf(this.#files.record);
+    this.#recordMark = recordMark(this.#files.record);
   }
-}
-
-function nameOf(identity: ProcessIdentity): string {
-  return `${identity.pid}.${identity.startTime}`;
-}
-
-/** Changes with every replacement of the file. */
-function markOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? `${stat.ino} ${stat.mtimeMs}` : '';
 }

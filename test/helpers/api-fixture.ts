@@ -69,7 +69,7 @@ export async function startApi(
   const traffic = { responses: { '2xx': 3 }, latency: Array(14).fill(3), latencySum: 0.01, retries: 0, inFlight: 1 };
   const router = {
     status: () => control.host().router,
-    stats: async () => ({ services: { greeter: traffic }, unrouted: 1, rejected: {}, openConnections: 1 }),
+    stats: async () => ({ services: { greeter: traffic }, unrouted: 1, rejected: {}, openConnections: 1, workers: [] }),
   };
   const metrics = createMetrics({ control, router, counters });
   const store = {

@@ -56,7 +56,7 @@ export class TestRouter {
   /** Of the record, alive. */
   processes(): readonly ProcessIdentity[] {
     const record = readRecord(routerFiles(this.home).record);
-    return record ? [record.holder, record.worker, ...record.leaving].filter(isAlive) : [];
+    return record ? [record.holder, record.worker, ...record.further, ...record.leaving].filter(isAlive) : [];
   }
 
   async end(): Promise<void> {

@@ -66,7 +66,13 @@ function setUp(instances: Readonly<Record<string, number>>, stats: RouterStats |
 test('every family has help, a type, and a name that keeps to the conventions', async () => {
   const { scrape, counters } = setUp(
     { greeter: 2 },
-    { services: { greeter: traffic }, unrouted: 3, rejected: { 'host-missing': 2 }, openConnections: 4 },
+    {
+      services: { greeter: traffic },
+      unrouted: 3,
+      rejected: { 'host-missing': 2 },
+      openConnections: 4,
+      workers: [{ pid: 7, memory: 50_000_000, connections: 4 }],
+    },
   );
   counters.restarted('greeter', 'exit');
   counters.probed('greeter', 'liveness', false);
@@ -93,6 +99,8 @@ test('every family has help, a type, and a name that keeps to the conventions', 
     'slipway_router_request_duration_seconds',
     'slipway_router_retries_total',
     'slipway_router_in_flight',
+    'slipway_router_worker_connections',
+    'slipway_router_worker_memory_bytes',
     'process_resident_memory_bytes',
     'process_cpu_seconds_total',
   ];
@@ -115,7 +123,7 @@ test('instances are told by state, states without one included', async () => {
 test('the histogram is cumulative, ends in +Inf, and agrees with its count', async () => {
   const { scrape } = setUp(
     { greeter: 1 },
-    { services: { greeter: traffic }, unrouted: 0, rejected: {}, openConnections: 0 },
+    { services: { greeter: traffic }, unrouted: 0, rejected: {}, openConnections: 0, workers: [] },
   );
   const name = 'slipway_router_request_duration_seconds';
   const { samples } = (await scrape()).get(name) ?? assert.fail();
@@ -152,6 +160,7 @@ test('a service that is gone disappears, and comes back at zero', async () => {
       unrouted: 0,
       rejected: {},
       openConnections: 0,
+      workers: [],
     },
   );
   const mentions = async (service: string) =>

@@ -5,16 +5,17 @@ import test from 'node:test';
 import { Drains } from '../../src/router/drains.ts';
 import { identityOf } from '../../src/router-link/identity.ts';
 
-function drains(predecessors: Parameters<typeof made>[0] = []) {
-  return made(predecessors);
+function drains(others: Parameters<typeof made>[0] = []) {
+  return made(others);
 }
 
-function made(predecessors: readonly NonNullable<ReturnType<typeof identityOf>>[]) {
+function made(others: readonly NonNullable<ReturnType<typeof identityOf>>[]) {
   const state = { table: new Set<string>(), version: 1, leaving: new Map<string, number>(), told: [] as string[] };
   const subject = new Drains<string>({
     balancer: { has: id => state.table.has(id), leaving: () => state.leaving },
     tableVersion: () => state.version,
-    predecessors,
+    others,
+    applied: peer => void state.told.push(`${peer}: applied`),
     drained: (peer, endpoint) => void state.told.push(`${peer}: ${endpoint}`),
   });
   return { subject, state };
@@ -50,16 +51,16 @@ test('a live predecessor counts: unheard, or heard of an older table, it holds e
   state.version = 5;
   subject.wait('one', 'a');
   subject.review();
-  subject.report({ type: 'leaving', worker, table: 4, inFlight: {} });
+  subject.report({ type: 'report', worker, table: 4, inFlight: {} });
   subject.review();
-  subject.report({ type: 'leaving', worker, table: 5, inFlight: { a: 1 } });
+  subject.report({ type: 'report', worker, table: 5, inFlight: { a: 1 } });
   subject.review();
   assert.deepEqual(state.told, []);
-  subject.report({ type: 'leaving', worker, table: 5, inFlight: {} });
+  subject.report({ type: 'report', worker, table: 5, inFlight: {} });
   subject.review();
   assert.deepEqual(state.told, ['one: a']);
 
-  subject.report({ type: 'leaving', worker, table: 5, inFlight: { b: 1 } });
+  subject.report({ type: 'report', worker, table: 5, inFlight: { b: 1 } });
   subject.wait('one', 'b');
   subject.review();
   assert.equal(state.told.length, 1);
