@@ -16,7 +16,10 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Out of descriptors: nothing can be known, and nothing must follow from it.
+    if (code === 'EMFILE' || code === 'ENFILE') throw error;
     return undefined;
   }
   // The second field is the name in parentheses; it may hold spaces and parentheses itself (proc(5)).
@@ -35,8 +38,13 @@ export function nameOf({ pid, startTime }: ProcessIdentity): string {
   return `${pid}.${startTime}`;
 }
 
+/** Also where it can't be found out. */
 export function isAlive(identity: ProcessIdentity): boolean {
-  return isSame(identity, identityOf(identity.pid));
+  try {
+    return isSame(identity, identityOf(identity.pid));
+  } catch {
+    return true;
+  }
 }
 
 /** Only if it still is the same process. @returns whether the signal was sent */

@@ -4,7 +4,7 @@
  * there is nothing to the socket, so one socket can be kept where only the scheme changes.
  */
 import { lookup } from 'node:dns/promises';
-import { createServer, isIP, isIPv6, type Server } from 'node:net';
+import { createServer, isIP, isIPv6, type Server, type Socket } from 'node:net';
 import { SlipwayError } from '../domain/errors.ts';
 import { formatListen, type Listen, parseListen } from '../domain/listen.ts';
 
@@ -88,10 +88,10 @@ export function boundText(server: Server, listen: Listen): string {
   return formatListen({ ...listen, address: `${host}:${at.port}` });
 }
 
-/** The descriptor of a listening server, to hand to a child. */
-export function descriptorOf(server: Server): number {
-  const fd = (server as unknown as { _handle?: { fd?: number } })._handle?.fd;
-  if (fd === undefined || fd < 0) throw new Error('the server does not listen');
+/** Of a listening server, to hand to a child, or of a connection. */
+export function descriptorOf(open: Server | Socket): number {
+  const fd = (open as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  if (fd === undefined || fd < 0) throw new Error('it is not open');
   return fd;
 }
 

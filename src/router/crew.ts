@@ -131,7 +131,7 @@ export class Crew<Peer> {
       const child = this.#parts.spawn();
       child.on('error', () => {}); // Its pid stays undefined.
       child.once('exit', () => this.#look());
-      const worker = child.pid === undefined ? undefined : identityOf(child.pid);
+      const worker = known(child);
       if (!worker) {
         this.#parts.log.error({}, 'cannot start a worker; trying again');
         this.#hesitate();
@@ -151,5 +151,15 @@ export class Crew<Peer> {
 
   #add(worker: ProcessIdentity, peer: Peer | undefined, hasSpoken: boolean): void {
     this.#members.set(nameOf(worker), { worker, peer, silentSince: performance.now(), hasSpoken });
+  }
+}
+
+/** Who could not be told apart from another later must not run. */
+function known(child: ChildProcess): ProcessIdentity | undefined {
+  try {
+    return child.pid === undefined ? undefined : identityOf(child.pid);
+  } catch {
+    child.kill('SIGKILL');
+    return undefined;
   }
 }

@@ -76,7 +76,15 @@ export class Traffic {
 
   stats(openConnections: number): RouterStats {
     const services = Object.fromEntries([...this.#services].map(([name, counters]) => [name, counters.stats()]));
-    const worker = { pid: process.pid, memory: process.memoryUsage.rss(), connections: openConnections };
+    const worker = { pid: process.pid, memory: residentMemory(), connections: openConnections };
     return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections, workers: [worker] };
+  }
+}
+
+function residentMemory(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0; // It needs a descriptor, and there may be none.
   }
 }

@@ -3,6 +3,7 @@
  *
  * - One sweep looks after all limits in time, so no request needs a timer of its own.
  * - There is no sweep while there is nothing to look after.
+ * - When descriptors run short, connections are closed as soon as they are accepted, rather than left without an instance.
  */
 import { createServer, type Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
@@ -13,6 +14,7 @@ import type { Upstream } from '../balancer.ts';
 import { Terminator } from '../tls/terminator.ts';
 import { Client, type ClientHost } from './client.ts';
 import type { Connection } from './connection.ts';
+import { highestDescriptor } from './descriptors.ts';
 import type { DataPlane, Forwarder, Listener } from './forwarder.ts';
 import { Handshake } from './handshake.ts';
 import { Pools } from './pools.ts';
@@ -38,6 +40,8 @@ export class Plane implements Forwarder, ClientHost {
   readonly #terminator: Terminator;
   readonly #connections = new Set<Connection>();
   httpsPort: number | false = defaultSettings.redirectToHttps;
+  readonly #highestDescriptor = highestDescriptor();
+  #isShort = false;
   #sweep: NodeJS.Timeout | undefined;
   #now = performance.now();
   #second = 0;
@@ -130,6 +134,10 @@ export class Plane implements Forwarder, ClientHost {
 
   #accept(socket: Socket, listen: Listen): void {
     socket.on('error', () => {}); // Its `close` follows.
+    if (descriptorOf(socket) > this.#highestDescriptor) {
+      this.#turnAway(socket);
+      return;
+    }
     if (!this.#sweep) {
       this.#now = performance.now();
       this.#sweep = setInterval(() => this.#look(), tick);
@@ -167,7 +175,19 @@ export class Plane implements Forwarder, ClientHost {
     });
   }
 
+  #turnAway(socket: Socket): void {
+    socket.destroy();
+    this.plane.traffic.rejected('descriptors-short');
+    if (this.#isShort) return;
+    this.#isShort = true;
+    this.plane.log.warn(
+      { connections: this.#connections.size, highest: this.#highestDescriptor },
+      'descriptors run short: new connections are closed; raise the limit on open files, or the number of workers',
+    );
+  }
+
   #look(): void {
+    this.#isShort = false;
     const now = performance.now();
     this.#now = now;
     for (const connection of this.#connections) connection.check(now);
