@@ -12,8 +12,19 @@ import { tableCheck } from '../../src/router-link/table-check.ts';
 describe('what applies where nothing is said', () => {
   it('is the same in slipway.yaml and in a table without settings', () => {
     const { router } = projectSchema.parse({ services: {} });
-    assert.deepEqual(settingsOf(router), defaultSettings);
+    assert.deepEqual(settingsOf(router, 1), defaultSettings);
     assert.deepEqual(serviceSchema.parse({ package: './a' }).traffic, defaultTraffic);
+  });
+});
+
+describe('the number of workers', () => {
+  it('follows the cores where it is 0, and is one on a small host', () => {
+    const router = { ...defaultSettings, listen: [], workers: 0 };
+    assert.deepEqual(
+      [1, 2, 3, 16, 1000].map(cores => settingsOf(router, cores).workers),
+      [1, 1, 3, 16, 256],
+    );
+    assert.equal(settingsOf({ ...router, workers: 5 }, 1).workers, 5);
   });
 });
 
