@@ -39,7 +39,7 @@ export class FurtherWorker {
     this.#holder = identityOf(args.holder);
     this.#self = self;
     this.#membership = membershipOf(args.holder);
-    this.#routing = new Routing(log, () => this.#follower?.report());
+    this.#routing = new Routing(log, this.#files.ticketKey, () => this.#follower?.report());
   }
 
   async start(): Promise<void> {
