@@ -67,6 +67,12 @@ export class FurtherWorker {
     process.exit(endCode);
   }
 
+  /** By a signal to this worker alone: another takes its place. */
+  terminate(grace: Milliseconds): void {
+    setTimeout(() => this.#routing.forwarder.destroy(), grace);
+    void this.#leave();
+  }
+
   async #serve(): Promise<void> {
     if (this.#phase !== 'waiting') return;
     this.#phase = 'serving';

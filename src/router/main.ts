@@ -21,7 +21,7 @@ export async function runRouter(args: readonly string[]): Promise<void> {
   if (!isHeld(parsed)) throw new Error('the router is started by the daemon, through its holder');
   const worker = await createWorker(parsed, log);
   // Whoever stops the router means what is in flight to be finished.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void worker.stop(graceOnSignal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => worker.terminate(graceOnSignal));
   process.on('SIGHUP', () => {});
   await worker.start();
 }

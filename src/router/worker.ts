@@ -132,6 +132,11 @@ export class Worker {
     process.exit(endCode);
   }
 
+  /** By a signal. */
+  terminate(grace: Milliseconds): void {
+    void this.stop(grace);
+  }
+
   #message(peer: Peer, message: ToRouter): void {
     switch (message.type) {
       case 'table':
