@@ -5,7 +5,7 @@ import type { RoutedService, RouterStats } from './protocol.ts';
 
 export interface RouterStatus {
   readonly state: 'off' | 'starting' | 'running' | 'down';
-  /** The worker's. */
+  /** The main worker's. */
   readonly pid?: number;
   /** What it really listens on, see `domain/listen.ts`. */
   readonly listen: readonly string[];

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { routerFiles } from '../../src/router-link/files.ts';
+import { readRecord } from '../../src/router-link/record.ts';
 import { appPackage, TestHost } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { SteadyRequests } from '../helpers/steady-requests.ts';
@@ -28,6 +30,14 @@ function load(host: TestHost, clients: number): { stop(): Promise<readonly strin
     stop: async () => (await Promise.all(all.map(one => one.stop()))).flat(),
     count: () => all.reduce((sum, one) => sum + one.count, 0),
   };
+}
+
+function routerOf({ routerPort }: TestHost, workers: number) {
+  return { router: { listen: [`127.0.0.1:${routerPort}`], workers } };
+}
+
+function furtherOf({ home }: TestHost) {
+  return readRecord(routerFiles(home).record)?.further ?? [];
 }
 
 async function progress(requests: { count(): number }, by = 100): Promise<void> {
@@ -70,6 +80,26 @@ describe('under load', { concurrency: 1 }, () => {
       return now.state === 'running' && now.pid !== router.pid ? now : undefined;
     });
     assert.deepEqual(next.listen, router.listen);
+  });
+
+  it('the number of router workers changes, services are deployed, and a worker dies: no other request fails', async t => {
+    const host = await shop(t);
+    const workers = async (count: number) => {
+      await host.apply({ app: { ...app, env: { COUNT: count } } }, routerOf(host, count));
+      await host.ready('app');
+      await eventually(`${count} workers`, () => furtherOf(host).length === count - 1);
+    };
+    const requests = load(host, 4);
+    for (const count of [3, 2, 1]) {
+      await workers(count);
+      await progress(requests);
+    }
+    assert.deepEqual(await requests.stop(), []);
+    await workers(2);
+    const again = load(host, 4);
+    process.kill(furtherOf(host)[0]?.pid ?? 0, 'SIGKILL');
+    await progress(again);
+    for (const failure of await again.stop()) assert.doesNotMatch(failure, /ECONNREFUSED|^[45]/);
   });
 
   it('without a daemon a dead instance is passed over, and the router that dies too comes back', async t => {

@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/control/clock.ts';
 import { defaultSettings } from '../../src/domain/router-spec.ts';
-import { isAlive } from '../../src/router-link/identity.ts';
+import { isAlive, signalProcess } from '../../src/router-link/identity.ts';
 import { createRouterLink } from '../../src/router-link/link.ts';
 import { versionOf } from '../../src/router-link/version.ts';
 import { eventually } from '../helpers/eventually.ts';
@@ -91,6 +91,22 @@ test('installed over the old one: the next daemon has the router replaced, and n
     [],
   );
   next.close();
+});
+
+test('a main worker that comes back with other code has no workers of the old one', async t => {
+  const installed = install(t);
+  const router = await TestRouter.create(t, '', installed.command);
+  const link = linkOf(t, router.home, installed);
+  link.publish([anyRoute('a')], { ...defaultSettings, workers: 2 });
+  await link.ensure(['127.0.0.1:0']);
+  await eventually('two workers serve', async () => (await link.stats())?.workers.length === 2);
+  const { record } = router;
+  installed.change('// changed\n');
+  signalProcess(record.worker, 'SIGKILL');
+  await eventually('another main worker', () => router.record.worker.pid !== record.worker.pid);
+  await eventually('the further one has ended', () => !record.further.some(isAlive));
+  await eventually('two workers again', () => router.record.further.some(isAlive));
+  link.close();
 });
 
 test('a new version that does not start: the old router goes on, and it is told', async t => {
