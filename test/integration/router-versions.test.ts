@@ -7,6 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/control/clock.ts';
 import { defaultSettings } from '../../src/domain/router-spec.ts';
+import type { RouterLink } from '../../src/router-link/contract.ts';
 import { isAlive, signalProcess } from '../../src/router-link/identity.ts';
 import { createRouterLink } from '../../src/router-link/link.ts';
 import { versionOf } from '../../src/router-link/version.ts';
@@ -19,7 +20,12 @@ const project = fileURLToPath(new URL('../..', import.meta.url));
 /** A copy of the router's code that can be changed, as an installation in place does. */
 function install(t: TestContext) {
   const root = mkdtempSync(join(tmpdir(), 'slipway-test-code-'));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const links: RouterLink[] = [];
+  t.after(() => {
+    // Before any router is ended: hooks run in the order of their registration, and a link would start it anew.
+    for (const link of links) link.close();
+    rmSync(root, { recursive: true, force: true });
+  });
   for (const folder of ['domain', 'processes', 'router', 'router-link', 'state']) {
     cpSync(join(project, 'src', folder), join(root, 'src', folder), { recursive: true });
   }
@@ -30,6 +36,7 @@ function install(t: TestContext) {
   );
   const code = join(root, 'src');
   return {
+    links,
     code,
     command: [process.execPath, '--import', import.meta.resolve('tsx'), join(code, 'start.ts')],
     change: (text: string) => appendFileSync(join(code, 'router/main.ts'), text),
@@ -37,7 +44,7 @@ function install(t: TestContext) {
 }
 
 /** As a daemon that was started from that code. */
-function linkOf(t: TestContext, home: string, { command, code }: ReturnType<typeof install>) {
+function linkOf(home: string, { command, code, links }: ReturnType<typeof install>) {
   const silent = { info: () => {}, warn: () => {}, error: () => {} };
   const link = createRouterLink({
     home,
@@ -46,7 +53,7 @@ function linkOf(t: TestContext, home: string, { command, code }: ReturnType<type
     routerCommand: command,
     routerVersion: versionOf(code),
   });
-  t.after(() => link.close());
+  links.push(link);
   return link;
 }
 
@@ -62,14 +69,14 @@ test('installed over the old one: the next daemon has the router replaced, and n
   const instance = await startInstance(t);
   const installed = install(t);
   const router = await TestRouter.create(t, '', installed.command);
-  const first = linkOf(t, router.home, installed);
+  const first = linkOf(router.home, installed);
   first.publish([anyRoute('a', { id: 'a', port: instance.port })], { ...defaultSettings, workers: 2 });
   await first.ensure(['127.0.0.1:0']);
   await eventually('two workers', () => router.record.further.length === 1);
   const port = Number(first.status().listen[0]?.split(':').at(-1));
   const old = router.processes();
   first.close();
-  const same = linkOf(t, router.home, installed);
+  const same = linkOf(router.home, installed);
   await same.ensure(['127.0.0.1:0']);
   assert.equal(same.identity()?.pid, router.record.worker.pid);
   assert.ok(old.every(isAlive), 'the same version is no reason');
@@ -77,7 +84,7 @@ test('installed over the old one: the next daemon has the router replaced, and n
 
   const streams = [true, false].map(keepAlive => new Stream(() => port, { clients: 3, keepAlive }));
   installed.change('// changed\n');
-  const next = linkOf(t, router.home, installed);
+  const next = linkOf(router.home, installed);
   await next.ensure(['127.0.0.1:0']);
   await eventually('the old processes have ended', () => !old.some(isAlive));
   await eventually('two workers again', () => router.record.further.length === 1);
@@ -90,13 +97,12 @@ test('installed over the old one: the next daemon has the router replaced, and n
     outcomes.flatMap(outcome => outcome.failures),
     [],
   );
-  next.close();
 });
 
 test('a main worker that comes back with other code has no workers of the old one', async t => {
   const installed = install(t);
   const router = await TestRouter.create(t, '', installed.command);
-  const link = linkOf(t, router.home, installed);
+  const link = linkOf(router.home, installed);
   link.publish([anyRoute('a')], { ...defaultSettings, workers: 2 });
   await link.ensure(['127.0.0.1:0']);
   await eventually('two workers serve', async () => (await link.stats())?.workers.length === 2);
@@ -106,14 +112,13 @@ test('a main worker that comes back with other code has no workers of the old on
   await eventually('another main worker', () => router.record.worker.pid !== record.worker.pid);
   await eventually('the further one has ended', () => !record.further.some(isAlive));
   await eventually('two workers again', () => router.record.further.some(isAlive));
-  link.close();
 });
 
 test('a new version that does not start: the old router goes on, and it is told', async t => {
   const instance = await startInstance(t);
   const installed = install(t);
   const router = await TestRouter.create(t, '', installed.command);
-  const first = linkOf(t, router.home, installed);
+  const first = linkOf(router.home, installed);
   first.publish([anyRoute('a', { id: 'a', port: instance.port })]);
   await first.ensure(['127.0.0.1:0']);
   const port = Number(first.status().listen[0]?.split(':').at(-1));
@@ -121,7 +126,7 @@ test('a new version that does not start: the old router goes on, and it is told'
   first.close();
   const sound = readFileSync(join(installed.code, 'router/main.ts'));
   installed.change('process.exit(3);\n');
-  const next = linkOf(t, router.home, installed);
+  const next = linkOf(router.home, installed);
   writeFileSync(join(installed.code, 'start.ts'), 'process.exit(3);\n');
   await next.ensure(['127.0.0.1:0']);
   assert.equal(next.status().state, 'running');
@@ -139,5 +144,4 @@ test('a new version that does not start: the old router goes on, and it is told'
   await next.ensure(['127.0.0.1:0']);
   assert.equal(next.status().problem, undefined);
   assert.notEqual(router.record.worker.pid, record.worker.pid);
-  next.close();
 });
