@@ -14,6 +14,7 @@ const wanted = {
   setpriv: 'util-linux',
   fallocate: 'util-linux',
   zip: 'zip',
+  bwrap: 'bubblewrap',
 };
 
 function has(command) {

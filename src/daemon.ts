@@ -19,10 +19,12 @@ import { crashPoint } from './control/crash-points.ts';
 import { Deployer } from './control/deployer.ts';
 import { Fleet } from './control/fleet.ts';
 import type { InstanceWorld } from './control/instance-world.ts';
+import { Isolation } from './control/isolation.ts';
 import { Ports } from './control/ports.ts';
 import { listensOf, settingsOf } from './control/router-settings.ts';
 import { Routing } from './control/routing.ts';
 import { Upkeep } from './control/upkeep.ts';
+import { Users } from './control/users.ts';
 import type { RouterSettings } from './domain/router-spec.ts';
 import type { ProjectSpec } from './domain/spec.ts';
 import type { Log } from './logger.ts';
@@ -82,6 +84,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     random: Math.random,
     bootId: readBootId(),
     host,
+    isolation: new Isolation(home, host.isolation, new Users(store, home)),
     prober: createProber({ clock }),
     logs,
     ports,
@@ -141,6 +144,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
       backend: host.backend,
       ...(host.whyNoCgroup === undefined ? {} : { whyNoCgroup: host.whyNoCgroup }),
       adopted,
+      isolation: host.isolation,
     },
     onDown: () => void end(),
   });

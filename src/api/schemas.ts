@@ -8,6 +8,7 @@ import type {
   AuditEvent,
   HostStatus,
   InstanceStatus,
+  IsolationView,
   RevisionSummary,
   RolloutStatus,
   RouteView,
@@ -93,6 +94,14 @@ const routerStatus = z.object({
   problem: z.string().exactOptional().describe('What is wrong although it runs, in words.'),
 } satisfies Shape<RouterStatus>) satisfies z.ZodType<RouterStatus>;
 
+const isolation = z.object({
+  level: z.enum(['none', 'standard', 'strict']),
+  user: z.string().exactOptional().describe('Whom it runs as; absent where that is the daemon’s user.'),
+  why: z.string().exactOptional().describe('Why it isn’t more, where nothing was asked for.'),
+} satisfies Shape<IsolationView>);
+
+const able = z.union([z.literal(true), z.string()]).describe('`true`, or why not.');
+
 const instanceStatus = z.object({
   service: z.string(),
   index: z.number(),
@@ -105,6 +114,7 @@ const instanceStatus = z.object({
   uptime: z.number().exactOptional().describe('Milliseconds that the process has run.'),
   usage: usage.exactOptional(),
   limits: z.array(enforcement).readonly(),
+  isolation: isolation.exactOptional(),
 } satisfies Shape<InstanceStatus>) satisfies z.ZodType<InstanceStatus>;
 
 const rolloutStatus = z.object({
@@ -123,6 +133,7 @@ export const hostStatus = z.object({
   backend: backend.describe('What resource limits are enforced with on this host.'),
   whyNoCgroup: z.string().exactOptional().describe('Why no cgroup is used; absent where one is.'),
   router: routerStatus,
+  isolation: z.object({ standard: able, strict: able }).describe('Levels of isolation that this host can give.'),
   capacity: resources.describe('What instances may request in all.'),
   requested: resources.describe('What instances that run, or shall, have requested.'),
   config: z.object({ path: z.string(), problem: z.string().exactOptional() }).exactOptional(),

@@ -20,6 +20,7 @@ export function describeService(service: Service, revisions: readonly Revision[]
     ['Routes', service.routes.map(route => `${formatRoute(route)}${route.stripPrefix ? ' (prefix stripped)' : ''}`)],
     ['Depends on', service.dependsOn],
     ['Environment', Object.entries(service.env).map(([name, value]) => `${name}=${value}`)],
+    ['Isolation', isolationLines(service)],
     ['Limits', limitLines(service)],
     [
       'Rollout',
@@ -50,6 +51,15 @@ function limitLines({ instances, limits, totalLimits }: Service): string[] {
   }
   const all = instances.filter(instance => instance.limits.length > 0).length;
   return [...lines].map(([line, of]) => (of.length === all ? line : `${line} (${of.join(', ')})`));
+}
+
+function isolationLines({ instances }: Service): string[] {
+  const lines = instances.flatMap(({ isolation }) => {
+    if (isolation === undefined) return [];
+    const { level, user, why } = isolation;
+    return [`${level}${user === undefined ? '' : `, as ${user}`}${why === undefined ? '' : `: ${why}`}`];
+  });
+  return [...new Set(lines)];
 }
 
 function prefixed(totals: Service['totalLimits']): readonly (readonly [string, number])[] {

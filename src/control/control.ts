@@ -29,6 +29,7 @@ export interface ControlParts {
     readonly backend: Backend;
     readonly whyNoCgroup?: string;
     readonly adopted: number;
+    readonly isolation: HostStatus['isolation'];
   };
   /** Everything is stopped: the process may end. */
   readonly onDown: () => void;

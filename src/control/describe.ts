@@ -4,9 +4,11 @@ import type { Milliseconds } from '../domain/clock.ts';
 import { reasonInWords } from '../domain/instance/restart.ts';
 import type { Revision } from '../domain/revision.ts';
 import { revision, type ServiceRecord, targetRevision } from '../domain/service.ts';
+import type { TreeRecord } from '../processes/contract.ts';
 import type { InstanceActor } from './instance-actor.ts';
+import type { Level } from './isolation.ts';
 import type { ServiceActor } from './service-actor.ts';
-import type { InstanceStatus, RevisionSummary, ServiceState, ServiceStatus } from './views.ts';
+import type { InstanceStatus, IsolationView, RevisionSummary, ServiceState, ServiceStatus } from './views.ts';
 
 export async function describeService(service: ServiceActor, now: Milliseconds): Promise<ServiceStatus> {
   const { record } = service;
@@ -58,7 +60,13 @@ async function describeInstance(actor: InstanceActor, now: Milliseconds): Promis
     ...(tree === undefined || instance.launchedAt === undefined ? {} : { uptime: now - instance.launchedAt }),
     ...(usage === undefined ? {} : { usage }),
     limits: tree?.enforcement ?? [],
+    ...(tree === undefined ? {} : { isolation: isolationOf(tree.record, actor.isolation) }),
   };
+}
+
+function isolationOf({ sandbox }: TreeRecord, { why }: Level): IsolationView {
+  if (sandbox) return { level: sandbox.level, user: `${sandbox.user.name} (${sandbox.user.uid})` };
+  return { level: 'none', ...(why === undefined ? {} : { why }) };
 }
 
 /** Newest first. */

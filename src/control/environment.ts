@@ -1,6 +1,6 @@
 /**
  * The environment of an instance, made from nothing: what the daemon itself was given does not leak in. Later
- * layers win: host basics, the runtime's needs, the service's `env`, then who the instance is.
+ * layers win: host basics, its own folders, the runtime's needs, the service's `env`, then who the instance is.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
@@ -15,12 +15,14 @@ export async function environmentOf(
   id: InstanceId,
   revision: Revision,
   port: number | undefined,
+  housing: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {
   const { spec, launch } = revision;
   const given: Record<string, string> = {};
   for (const [name, value] of Object.entries(spec.env)) given[name] = await readValue(name, value);
   return {
     ...hostBasics(),
+    ...housing,
     ...expandPlaceholdersInEnv(launch.env, { PORT: port?.toString() }),
     ...given,
     ...(spec.port === false || port === undefined ? {} : { [spec.port.env]: String(port) }),

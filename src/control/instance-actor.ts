@@ -15,6 +15,7 @@ import type { InstanceRecord } from '../state/contract.ts';
 import { type CrashPoint, crashPoint } from './crash-points.ts';
 import { environmentOf } from './environment.ts';
 import type { InstancePolicy, InstanceWorld } from './instance-world.ts';
+import type { Level } from './isolation.ts';
 import { isFree } from './ports.ts';
 
 /** How long SIGKILL may take to be obeyed; after that the process hangs in the kernel. */
@@ -71,6 +72,11 @@ export class InstanceActor {
     return this.#tree;
   }
 
+  /** What it is given, or will be. */
+  get isolation(): Level {
+    return this.#world.isolation.levelOf(this.revision.spec.isolation);
+  }
+
   /** Monotonic; while it is ready. */
   get readySince(): number | undefined {
     return this.#readySince;
@@ -118,7 +124,9 @@ export class InstanceActor {
     }
     this.#tree = tree;
     // Only an exec probe needs it; a secret file that is gone by now must not cost a running process.
-    this.#env = await environmentOf(this.id, this.revision, this.#port).catch(() => this.revision.launch.env);
+    this.#env = await this.#environment(await this.#world.isolation.environmentOf(this)).catch(
+      () => this.revision.launch.env,
+    );
     this.send({ kind: 'adopted', as: adoptedState(instance) });
     this.#watchExit(tree);
     // They may have been changed just before the last daemon died.
@@ -216,10 +224,11 @@ export class InstanceActor {
   }
 
   async #spawn(epoch: number): Promise<void> {
-    const { host, logs } = this.#world;
+    const { host, isolation, logs } = this.#world;
     try {
       await this.#takePort();
-      this.#env = await environmentOf(this.id, this.revision, this.#port);
+      const { sandbox, env } = await isolation.house(this);
+      this.#env = await this.#environment(env);
       crashPoint('instance.before-spawn');
       const { limits, totalLimits, strictLimits, memoryWatchdog } = this.#policy();
       const tree = await host.launch({
@@ -232,6 +241,7 @@ export class InstanceActor {
         totalLimits,
         strict: strictLimits,
         memoryWatchdog,
+        ...(sandbox && { sandbox }),
       });
       crashPoint('instance.after-spawn');
       this.#tree = tree;
@@ -243,6 +253,10 @@ export class InstanceActor {
       const detail = error instanceof Error ? error.message : String(error);
       this.send({ kind: 'spawnFailed', epoch, detail });
     }
+  }
+
+  #environment(housing: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+    return environmentOf(this.id, this.revision, this.#port, housing);
   }
 
   /** Its own from the last run, unless a stranger took that one meanwhile. */
@@ -266,7 +280,10 @@ export class InstanceActor {
   async #kill(epoch: number): Promise<void> {
     const survivors = await this.#killAll();
     if (this.#disposed) return;
-    if (survivors.length === 0) this.#tree = undefined;
+    if (survivors.length === 0) {
+      this.#tree = undefined;
+      await this.#world.isolation.clear(this.key).catch(error => this.#event('internal-error', String(error)));
+    }
     crashPoint('instance.killed');
     this.send({ kind: 'reaped', epoch, survivors });
   }
@@ -301,7 +318,12 @@ export class InstanceActor {
     this.#cancelProbes();
     this.#cancelProbes = prober.watch(
       this.revision.spec.probes,
-      { port: this.#port, env: this.#env, cwd: this.revision.launch.cwd },
+      {
+        port: this.#port,
+        env: this.#env,
+        cwd: this.revision.launch.cwd,
+        beside: command => this.#tree?.beside(command) ?? command,
+      },
       from,
       {
         onResult: (kind, result) => counters.probed(service, kind, result.passed),

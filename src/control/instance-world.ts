@@ -8,6 +8,7 @@ import type { ProcessHost } from '../processes/contract.ts';
 import type { StateStore } from '../state/contract.ts';
 import type { Audit } from './audit.ts';
 import type { ControlCounters } from './contract.ts';
+import type { Isolation } from './isolation.ts';
 import type { Ports } from './ports.ts';
 import type { Routing } from './routing.ts';
 
@@ -17,6 +18,7 @@ export interface InstanceWorld {
   readonly random: () => number;
   readonly bootId: string;
   readonly host: ProcessHost;
+  readonly isolation: Pick<Isolation, 'house' | 'environmentOf' | 'clear' | 'levelOf'>;
   readonly prober: Prober;
   readonly logs: LogStore;
   readonly ports: Ports;

@@ -3,6 +3,7 @@
 import type { Resources } from '../domain/capacity.ts';
 import type { Milliseconds } from '../domain/clock.ts';
 import type { InstanceStateKind } from '../domain/instance/state.ts';
+import type { IsolationLevel } from '../domain/isolation-spec.ts';
 import type { Limits, Requests, TotalLimits } from '../domain/limits-spec.ts';
 import type { Backend, Enforcement, Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
@@ -18,11 +19,21 @@ export interface HostStatus {
   readonly whyNoCgroup?: string;
   readonly router: RouterStatus;
   /** What instances may request in all, and what those that run, or shall, have requested. */
+  /** Whether this host can isolate at these levels: if not, why not. */
+  readonly isolation: { readonly standard: true | string; readonly strict: true | string };
   readonly capacity: Resources;
   readonly requested: Resources;
   /** The configuration that is watched, and what was wrong with its last change. */
   readonly config?: { readonly path: string; readonly problem?: string };
   readonly adopted: number;
+}
+
+export interface IsolationView {
+  readonly level: IsolationLevel;
+  /** Whom it runs as; absent where that is the daemon's user. */
+  readonly user?: string;
+  /** Why it isn't more, where nothing was asked for. */
+  readonly why?: string;
 }
 
 export interface InstanceStatus {
@@ -40,6 +51,8 @@ export interface InstanceStatus {
   readonly uptime?: Milliseconds;
   readonly usage?: Usage;
   readonly limits: readonly Enforcement[];
+  /** Present while there is a process. */
+  readonly isolation?: IsolationView;
 }
 
 /** Where a route leads from; what is done to requests on the way may hold secrets. */

@@ -143,6 +143,11 @@ export const errorCatalog = {
     meaning: 'Instances request more CPU or memory than this host has to give.',
     mend: 'Lower requests or instances, raise capacity or its overcommit, or let them wait with whenFull: queue.',
   },
+  SLIP_ISOLATION_UNAVAILABLE: {
+    status: 500,
+    meaning: 'A service asks for an isolation that this host, or a daemon that is not root, can’t give.',
+    mend: 'See `slipway doctor` for what is missing; run the daemon as root, or ask for isolation: { level: none }.',
+  },
   SLIP_LIMIT_UNENFORCED: {
     status: 500,
     meaning: 'A service with strictLimits has a limit that this host can’t enforce.',

@@ -8,6 +8,15 @@ export interface ProbeTarget {
   /** Environment and folder for `exec` probes: the instance's own. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Where an `exec` probe runs: beside the instance, in what holds it. Absent: just so. */
+  readonly beside?: (command: Command) => Command;
+}
+
+/** What is executed, where, and with what environment. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** One run of one probe. `detail` says in words what was seen: `HTTP 503`, `connection refused`. */

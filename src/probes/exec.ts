@@ -15,11 +15,13 @@ const outputGrace: Milliseconds = 100;
 const keptOutput = 4096;
 const longestDetail = 200;
 
-export function execAttempt(command: readonly string[], target: ProbeTarget, limit: TimeLimit): Attempt {
-  const [program = '', ...args] = expandPlaceholders(command, { PORT: target.port?.toString() });
+export function execAttempt(words: readonly string[], target: ProbeTarget, limit: TimeLimit): Attempt {
+  const argv = expandPlaceholders(words, { PORT: target.port?.toString() });
   return attempt(limit, run => {
     run.progress('no exit');
-    const { cwd, env } = target;
+    const given = { argv, cwd: target.cwd, env: target.env };
+    const { argv: command, cwd, env } = target.beside?.(given) ?? given;
+    const [program = '', ...args] = command;
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     child.on('error', (error: NodeJS.ErrnoException) => {
       const missing = `no such program, or no folder ${cwd}`;

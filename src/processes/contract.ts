@@ -4,6 +4,7 @@
  */
 import type { Cancel } from '../domain/clock.ts';
 import type { Limits, TotalLimits } from '../domain/limits-spec.ts';
+import type { Sandbox, SandboxSupport } from './sandbox/contract.ts';
 
 /** Survives pid reuse and reboots: a pid is the same process only with the same start time on the same boot. */
 export interface ProcessIdentity {
@@ -34,12 +35,23 @@ export interface LaunchOrder {
   readonly strict: boolean;
   /** Where no cgroup limits memory, a tree that is measured to use more is killed as if it did. */
   readonly memoryWatchdog: boolean;
+  /** Absent: it runs as the daemon's user and sees what that sees. */
+  readonly sandbox?: Sandbox;
+}
+
+/** What is executed, where, and with what environment. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Where to find a tree again after the daemon was replaced. Plain JSON. */
 export interface TreeRecord {
   readonly key: string;
   readonly identity: ProcessIdentity;
+  /** Whom it runs as, and behind what; absent where it runs as the daemon does. */
+  readonly sandbox?: Pick<Sandbox, 'level' | 'user' | 'capabilities'>;
   /** Absolute cgroup folders that the tree lives in; empty where there are none. */
   readonly cgroups: readonly string[];
   /** `oom_kill` count of the memory cgroup when the tree was launched. */
@@ -100,6 +112,8 @@ export interface ProcessTree {
    */
   kill(timeout: number): Promise<readonly number[]>;
   usage(): Promise<Usage | undefined>;
+  /** The command line, whole, by which a command runs beside it: in its cgroups, as its user, seeing what it sees. */
+  beside(command: Command): Command;
   /** Changes its limits while it runs. What can't be changed any more says so, and holds from the next launch on. */
   limit(limits: Limits): Promise<readonly Enforcement[]>;
 }
@@ -108,6 +122,7 @@ export interface ProcessHost {
   readonly backend: Backend;
   /** Why no cgroup is used, in words; absent where one is. */
   readonly whyNoCgroup?: string;
+  readonly isolation: SandboxSupport;
   /**
    * Spawns through the launcher. It resolves as soon as there is a pid; what goes wrong between there and the
    * program's first instruction is in {@link Exit.failure}.

@@ -21,7 +21,7 @@ import { type Containment, type Enclosure, killAll, serviceOf } from './enclosur
 import { askedOf } from './enforcement.ts';
 import { ExitWatch } from './exit-watch.ts';
 import { coreBlockSize, launch, launchFailure } from './launcher.ts';
-import { adoptedMain, childMain, type MainProcess } from './main-process.ts';
+import { adoptedMain, childMain, type MainProcess, wrappedMain } from './main-process.ts';
 import { homeId, marker } from './marker.ts';
 import { NoCgroup } from './no-cgroup.ts';
 import { preflight } from './preflight.ts';
@@ -29,6 +29,10 @@ import { ownPrivileges, type Privileges, prepareProcess } from './process-limits
 import type { ProcessTable } from './process-table.ts';
 import { Procfs } from './procfs.ts';
 import { Ps } from './ps.ts';
+import type { Sandbox, SandboxSupport } from './sandbox/contract.ts';
+import { innerProcess } from './sandbox/inner-process.ts';
+import { writeMountList } from './sandbox/mount-list.ts';
+import { sandboxSupport } from './sandbox/support.ts';
 import { Tree, type TreeParts, watched } from './tree.ts';
 import { usableCgroup } from './usable-cgroup.ts';
 
@@ -49,7 +53,7 @@ export async function createProcessHost(options: ProcessHostOptions): Promise<Pr
   const { clock, backend = 'auto', procfs = existsSync('/proc/self/stat') } = options;
   const id = homeId(options.home);
   const processes = procfs ? new Procfs() : new Ps();
-  const parts = { id, clock, processes, privileges: ownPrivileges() };
+  const parts = { id, clock, processes, privileges: ownPrivileges(), isolation: sandboxSupport() };
   const cgroup =
     backend === 'none' ? 'the backend `none` was asked for' : await usableCgroup(backend, `slipway-${id}`, clock);
   if (typeof cgroup !== 'string') {
@@ -71,11 +75,13 @@ interface HostParts {
   readonly noCgroup: NoCgroup;
   readonly whyNoCgroup?: string;
   readonly privileges: Privileges;
+  readonly isolation: SandboxSupport;
 }
 
 class Host implements ProcessHost {
   readonly backend: Backend;
   readonly whyNoCgroup?: string;
+  readonly isolation: SandboxSupport;
   readonly #parts: HostParts;
   readonly #exitWatch: ExitWatch;
   readonly #trees = new Map<string, Tree>();
@@ -85,6 +91,7 @@ class Host implements ProcessHost {
     this.#parts = parts;
     this.#exitWatch = new ExitWatch(parts.clock, () => parts.containment.population());
     this.backend = parts.containment.backend;
+    this.isolation = parts.isolation;
     if (parts.whyNoCgroup !== undefined) this.whyNoCgroup = parts.whyNoCgroup;
   }
 
@@ -145,7 +152,7 @@ class Host implements ProcessHost {
   }
 
   async #launch(order: LaunchOrder): Promise<ProcessTree> {
-    const { id, containment, processes, privileges } = this.#parts;
+    const { id, containment, processes, privileges, clock } = this.#parts;
     const { key } = order;
     const asked = askedOf(order.limits);
     const { enclosure, enforcement: ofGroup } = await containment.enclose(key, asked, askedOf(order.totalLimits));
@@ -155,12 +162,28 @@ class Host implements ProcessHost {
     const oomKills = enclosure.oomKills();
     try {
       if (order.strict) requireAll(key, enforcement);
-      const { pid, child } = await launch(order, entrances, preparation, marker(id, key));
-      const main = childMain(pid, child);
+      const { sandbox } = order;
+      if (sandbox) writeMountList(sandbox);
+      const { pid: outer, child } = await launch(order, entrances, preparation, marker(id, key));
+      // Listened to from here on: it may end while its program is looked for.
+      const launched = childMain(outer, child);
+      const isWrapped = sandbox?.level === 'strict';
+      const inner = isWrapped
+        ? await innerProcess(sandbox.report, processes, clock, () => !launched.isRunning())
+        : undefined;
+      const pid = inner?.pid ?? outer;
+      const main = isWrapped ? wrappedMain(pid, launched) : launched;
       // A child that is dead by now is still a zombie in `/proc`; only `ps` can come too late.
-      const startTime = (await processes.find(pid))?.startTime ?? 0;
+      const startTime = (inner ?? (await processes.find(pid)))?.startTime ?? 0;
       const identity: ProcessIdentity = { pid, startTime, bootId: processes.bootId };
-      const record: TreeRecord = { key, identity, cgroups, oomKills, enforcement };
+      const record: TreeRecord = {
+        key,
+        identity,
+        ...(sandbox && { sandbox: kept(sandbox) }),
+        cgroups,
+        oomKills,
+        enforcement,
+      };
       return this.#add(record, main, containment.reopen(key, record), ({ code }) => launchFailure(order.logFile, code));
     } catch (error) {
       await enclosure.remove();
@@ -183,6 +206,11 @@ class Host implements ProcessHost {
     this.#trees.set(key, tree);
     return tree;
   }
+}
+
+/** What the next daemon needs of it. */
+function kept({ level, user, capabilities }: Sandbox): Pick<Sandbox, 'level' | 'user' | 'capabilities'> {
+  return { level, user, capabilities };
 }
 
 function requireAll(key: string, enforcement: readonly Enforcement[]): void {

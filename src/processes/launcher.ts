@@ -7,23 +7,37 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { SlipwayError } from '../domain/errors.ts';
 import { codeOf } from './cgroup.ts';
-import type { LaunchOrder } from './contract.ts';
+import type { Command, LaunchOrder, TreeRecord } from './contract.ts';
 import { markerVariable } from './marker.ts';
-import type { Preparation } from './process-limits.ts';
+import { nothingPrepared, type Preparation } from './process-limits.ts';
+import { chainBeside, chainInto, type Shell } from './sandbox/chain.ts';
+import type { SandboxUser } from './sandbox/contract.ts';
+import { holdEnvironment } from './sandbox/held-environment.ts';
+import { sandboxTools } from './sandbox/support.ts';
 
 const name = 'slipway-launch';
 
 /** Arguments: values and the files to write them to in turns, `--`, the command. */
-const script = (ulimits: readonly string[]) => `
+const script = (ulimits: readonly string[], umask: number) => `
 while [ "$1" != -- ]; do
   echo "$1" >"$2" || { echo "${name}: cannot write to $2" >&2; exit 125; }
   shift 2
 done
 shift
-${ulimits.map(limit => `ulimit ${limit} || { echo "${name}: cannot set ulimit ${limit}" >&2; exit 125; }\n`).join('')}umask 022
+${ulimits.map(limit => `ulimit ${limit} || { echo "${name}: cannot set ulimit ${limit}" >&2; exit 125; }\n`).join('')}umask ${umask.toString(8).padStart(4, '0')}
 exec "$@"`;
 
 /** Exit codes of the script where it can't enter, and of `sh` where it can't execute. */
@@ -37,15 +51,13 @@ type Environment = Readonly<Record<string, string>>;
  */
 export function launcher(
   entrances: readonly string[],
-  { ulimits, writes, wrapper }: Preparation,
+  { ulimits, writes, wrapper, umask }: Preparation,
   argv: readonly string[],
   env: Environment,
 ): readonly string[] {
-  // Shells set these by themselves; they are the program's only if the order says so.
-  const strangers = ['PWD', 'OLDPWD', 'SHLVL'].filter(variable => !Object.hasOwn(env, variable));
-  const unset = strangers.length > 0 ? `unset ${strangers.join(' ')}` : '';
+  const { words, unset } = shellFor(env);
   const written = [...entrances.map(file => ['0', file]), ...writes.map(({ value, file }) => [String(value), file])];
-  return [...shellFor(env), '-c', `${unset}${script(ulimits)}`, name, ...written.flat(), '--', ...wrapper, ...argv];
+  return [...words, '-c', `${unset}${script(ulimits, umask)}`, name, ...written.flat(), '--', ...wrapper, ...argv];
 }
 
 /**
@@ -58,13 +70,22 @@ export async function launch(
   preparation: Preparation,
   mark: string,
 ): Promise<Launched> {
-  const [shell = '', ...args] = launcher(entrances, preparation, order.argv, order.env);
-  const log = openLog(order.logFile);
+  const { sandbox } = order;
+  const { env, giveBack } = sandbox ? holdEnvironment(order.env) : { env: order.env, giveBack: '' };
+  const into = sandbox ? chainInto(sandbox, sandboxTools(sandbox), shellFor(env), order.cwd, giveBack) : [];
+  const prepared = {
+    ...preparation,
+    wrapper: [...preparation.wrapper, ...into],
+    ...(sandbox && { umask: sandbox.umask }),
+  };
+  const [shell = '', ...args] = launcher(entrances, prepared, order.argv, env);
+  const log = openLog(order.logFile, sandbox?.user);
   let child: ChildProcess;
   try {
     child = spawn(shell, args, {
-      cwd: order.cwd,
-      env: { ...order.env, [markerVariable]: mark },
+      // The folder may be one that only the sandbox's user may enter.
+      cwd: sandbox ? '/' : order.cwd,
+      env: { ...env, [markerVariable]: mark },
       detached: true,
       stdio: ['ignore', log, log],
     });
@@ -76,6 +97,32 @@ export async function launch(
   const { pid } = child;
   if (pid === undefined) throw refused(order, (await once(child, 'error'))[0]);
   return { child, pid };
+}
+
+/** A command that runs beside a tree's main process: in its cgroups and, where it has one, in its sandbox. */
+export function besideOf(
+  { identity, sandbox }: Pick<TreeRecord, 'identity' | 'sandbox'>,
+  entrances: readonly string[],
+  { argv, cwd, env }: Command,
+): Command {
+  if (sandbox === undefined) return { argv: launcher(entrances, nothingPrepared, argv, env), cwd, env };
+  // On its way in it still sees the host, and so would what joined it.
+  if (userOf(identity.pid) !== sandbox.user.uid) {
+    throw new SlipwayError('SLIP_LAUNCH_FAILED', 'cannot run beside the instance: it has not entered its sandbox yet');
+  }
+  const { env: held, giveBack } = holdEnvironment(env);
+  const { words, unset } = shellFor(held);
+  const last = giveBack === '' ? [] : [...words, '-c', `${unset}\n${giveBack}\nexec "$@"`, name];
+  const wrapper = [...chainBeside(identity.pid, sandbox, sandboxTools(sandbox), cwd), ...last];
+  return { argv: launcher(entrances, { ...nothingPrepared, wrapper }, argv, held), cwd: '/', env: held };
+}
+
+function userOf(pid: number): number | undefined {
+  try {
+    return statSync(`/proc/${pid}`).uid;
+  } catch {
+    return undefined;
+  }
 }
 
 export interface Launched {
@@ -96,10 +143,13 @@ export function launchFailure(logFile: string, code: number | undefined): string
 }
 
 /** `dash` and others drop variables whose names aren't POSIX names, such as `spring.profiles.active`. */
-function shellFor(env: Environment): readonly string[] {
+function shellFor(env: Environment): Shell {
+  // Shells set these by themselves; they are the program's only if the order says so.
+  const strangers = ['PWD', 'OLDPWD', 'SHLVL'].filter(variable => !Object.hasOwn(env, variable));
+  const unset = strangers.length > 0 ? `unset ${strangers.join(' ')}` : '';
   const strange = Object.keys(env).find(variable => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable));
-  if (strange === undefined) return ['/bin/sh'];
-  if (existsSync('/bin/bash')) return ['/bin/bash', '-p'];
+  if (strange === undefined) return { words: ['/bin/sh'], unset };
+  if (existsSync('/bin/bash')) return { words: ['/bin/bash', '-p'], unset };
   throw new SlipwayError(
     'SLIP_LAUNCH_FAILED',
     `cannot pass on the variable ${JSON.stringify(strange)}: its name is none that /bin/sh hands on; rename it, or install bash`,
@@ -108,13 +158,18 @@ function shellFor(env: Environment): readonly string[] {
 
 /** Of `ulimit -c`: bash counts in kilobytes, but where it is told to be a POSIX shell. */
 export function coreBlockSize(env: Environment): number {
-  return shellFor(env)[0] === '/bin/sh' ? 512 : 1024;
+  return shellFor(env).words[0] === '/bin/sh' ? 512 : 1024;
 }
 
-function openLog(path: string): number {
+/** An instance with a user of its own may open it again, as `/dev/stdout`. */
+function openLog(path: string, user: SandboxUser | undefined): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   try {
-    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o640);
+    const log = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o640);
+    if (user === undefined) return log;
+    fchownSync(log, 0, user.gid);
+    fchmodSync(log, 0o620);
+    return log;
   } catch (error) {
     throw new SlipwayError('SLIP_LAUNCH_FAILED', `cannot open the log ${path} (${codeOf(error)})`, { cause: error });
   }

@@ -1,5 +1,6 @@
 /** The main process of a tree, as this daemon sees it: as its own child, or as one that an earlier daemon left. */
 import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
 import type { ExitWatch } from './exit-watch.ts';
 import type { Vigil } from './process-table.ts';
 import { sendSignal } from './signals.ts';
@@ -11,6 +12,7 @@ export interface Ending {
 }
 
 export interface MainProcess {
+  isRunning(): boolean;
   /** `false`: it is gone. */
   signal(signal: NodeJS.Signals): boolean;
   /** For one listener, called once. */
@@ -28,6 +30,7 @@ export function childMain(pid: number, child: ChildProcess): MainProcess {
   });
   const isRunning = () => child.exitCode === null && child.signalCode === null;
   return {
+    isRunning,
     signal: signal => isRunning() && sendSignal(pid, signal),
     onEnd: listener => void ended.then(listener),
     look: () => {},
@@ -38,8 +41,30 @@ export function childMain(pid: number, child: ChildProcess): MainProcess {
   };
 }
 
+/** A program behind a wrapper that is the child: signals go to the program, and the wrapper's exit tells of its end. */
+export function wrappedMain(pid: number, wrapper: MainProcess): MainProcess {
+  return {
+    ...wrapper,
+    // As long as the wrapper is there, so is the program, or its pid is nobody's yet.
+    signal: signal => wrapper.isRunning() && sendSignal(pid, signal),
+    onEnd: listener => wrapper.onEnd(ending => listener(unwrapped(ending))),
+  };
+}
+
+/** Wrappers tell of a signal as shells do. */
+function unwrapped({ code, signal }: Ending): Ending {
+  const name = code !== undefined && code > 128 ? signalNames.get(code - 128) : undefined;
+  if (name !== undefined) return { signal: name };
+  return { ...(code === undefined ? {} : { code }), ...(signal === undefined ? {} : { signal }) };
+}
+
+const signalNames = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+);
+
 export function adoptedMain(pid: number, vigil: Vigil, watch: ExitWatch): MainProcess {
   return {
+    isRunning: () => vigil.alive(),
     signal: signal => vigil.alive() && sendSignal(pid, signal),
     onEnd: listener => watch.watch(vigil, () => listener({})),
     look: () => watch.look(vigil),

@@ -38,6 +38,6 @@ export function ownCgroup(procSelfCgroup: string, mount: { readonly path: string
 const mountFlags = new Set(['rw', 'ro', 'xattr', 'noprefix', 'clone_children']);
 
 /** Blanks, tabs, line breaks and backslashes stand as octal escapes. */
-function unescapeOctal(text: string): string {
+export function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

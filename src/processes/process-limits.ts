@@ -8,6 +8,7 @@ import { setPriority } from 'node:os';
 import { codeOf } from './cgroup.ts';
 import type { Enforcement } from './contract.ts';
 import { type Appliers, type Asked, enforce, type LimitKey, Unavailable } from './enforcement.ts';
+import { findProgram } from './sandbox/tools.ts';
 
 /** What the launcher does on its way. */
 export interface Preparation {
@@ -17,9 +18,10 @@ export interface Preparation {
   readonly writes: readonly { readonly value: number; readonly file: string }[];
   /** Words in front of the command. */
   readonly wrapper: readonly string[];
+  readonly umask: number;
 }
 
-export const nothingPrepared: Preparation = { ulimits: [], writes: [], wrapper: [] };
+export const nothingPrepared: Preparation = { ulimits: [], writes: [], wrapper: [], umask: 0o022 };
 
 const oomScoreFile = '/proc/self/oom_score_adj';
 
@@ -78,7 +80,9 @@ export function prepareProcess(
   const attributes = enforce('process', asked, {
     nice: (value = 0) => {
       if (value < 0 && !privileges.mayRaisePriority) throw new Unavailable('the daemon may not raise a priority');
-      wrapper.push('nice', '-n', String(value));
+      const nice = findProgram('nice');
+      if (nice === undefined) throw new Unavailable('there is no `nice` on this host');
+      wrapper.push(nice, '-n', String(value));
       return undefined;
     },
     oomScoreAdjust: (value = 0) => {
@@ -89,7 +93,7 @@ export function prepareProcess(
   });
   // A daemon that the kernel is told to spare must not hand that on to what it starts.
   if (!asked.has('oomScoreAdjust') && (privileges.oomScore ?? 0) < 0) writes.push({ value: 0, file: oomScoreFile });
-  return { preparation: { ulimits, writes, wrapper }, enforcement: [...rlimits, ...attributes] };
+  return { preparation: { ...nothingPrepared, ulimits, writes, wrapper }, enforcement: [...rlimits, ...attributes] };
 }
 
 /** To processes that run. What can't be changed any more holds from their next start on, and says so. */

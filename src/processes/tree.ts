@@ -6,9 +6,10 @@
  */
 import type { Cancel, Clock, Milliseconds } from '../domain/clock.ts';
 import type { Limits } from '../domain/limits-spec.ts';
-import type { Enforcement, Exit, ProcessTree, TreeRecord, Usage } from './contract.ts';
+import type { Command, Enforcement, Exit, ProcessTree, TreeRecord, Usage } from './contract.ts';
 import { type Enclosure, killAll, totalPrefix } from './enclosure.ts';
 import { askedOf, type LimitKey } from './enforcement.ts';
+import { besideOf } from './launcher.ts';
 import type { Ending, MainProcess } from './main-process.ts';
 import { MemoryWatchdog } from './memory-watchdog.ts';
 import { changeProcesses, isOfProcess, type Privileges } from './process-limits.ts';
@@ -55,6 +56,10 @@ export class Tree implements ProcessTree {
 
   get enforcement(): readonly Enforcement[] {
     return this.#record.enforcement;
+  }
+
+  beside(command: Command): Command {
+    return besideOf(this.record, this.#parts.enclosure.entrances, command);
   }
 
   async limit(limits: Limits): Promise<readonly Enforcement[]> {

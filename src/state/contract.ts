@@ -33,6 +33,9 @@ export interface StateStore {
   /** Synchronous and not synced: see `overwriteFile`. */
   saveInstance(record: InstanceRecord): void;
   removeInstance(id: InstanceId): void;
+  /** User ids by service: one that was given once stays, since files belong to it. */
+  users(): Promise<Readonly<Record<string, number>>>;
+  saveUsers(users: Readonly<Record<string, number>>): Promise<void>;
   config(): Promise<AppliedConfig | undefined>;
   saveConfig(config: AppliedConfig): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { configMigrations, serviceMigrations } from './migrations.ts';
 
 const serviceKind = new DocumentKind<ServiceRecord>('service', serviceMigrations);
 const instanceKind = new DocumentKind<InstanceRecord>('instance');
+const usersKind = new DocumentKind<Readonly<Record<string, number>>>('users');
 const configKind = new DocumentKind<AppliedConfig>('config', configMigrations);
 
 /** Opens the state under a home, making its folders. What a crash left half written is removed. */
@@ -23,6 +24,7 @@ export async function openStateStore(home: string): Promise<StateStore> {
   const servicePath = (name: string) => join(folders.services, `${name}.json`);
   const instancePath = (key: string) => join(folders.instances, `${key}.json`);
   const configPath = join(home, 'config.json');
+  const usersPath = join(home, 'users.json');
   const queue = new Map<string, Promise<void>>();
 
   /** One after the other for each name, so that the last call wins on disk too. */
@@ -63,6 +65,8 @@ export async function openStateStore(home: string): Promise<StateStore> {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       }
     },
+    users: async () => (await usersKind.read(usersPath)) ?? {},
+    saveUsers: users => inOrder('', () => usersKind.write(usersPath, users)),
     config: () => configKind.read(configPath),
     saveConfig: config => configKind.write(configPath, config),
   };

@@ -96,6 +96,7 @@ export class MemoryControl implements Control {
       home: '/var/lib/slipway',
       startedAt: 1_700_000_000_000,
       backend: 'cgroup-v2',
+      isolation: { standard: true, strict: 'bwrap is missing (Debian: bubblewrap)' },
       capacity: { cpu: 2, memory: 2 ** 32 },
       requested: { cpu: 0.5, memory: 2 ** 28 },
       router: { state: 'running', pid: 4242, listen: ['0.0.0.0:8080'], table: 7 },

@@ -265,7 +265,9 @@ describe('a rollout', { concurrency: 1 }, () => {
     const restart = { backoff: quick, giveUpAfter: { restarts: 3, within: '1m' } };
     // Without a probe, and without a port, it would be ready for the moment that it lives.
     const probes = { readiness: { exec: ['/bin/sh', '-c', `test ! -e ${marker}`], period: '100ms' } };
-    await host.apply({ app: { package: appPackage, command, port: false, probes, instances: 2, restart } });
+    // The marker is in Slipway's home, which isolated instances can't see.
+    const isolation = { level: 'none' };
+    await host.apply({ app: { package: appPackage, command, port: false, probes, instances: 2, restart, isolation } });
     await host.ready('app');
     writeFileSync(marker, '');
     for (const { pid } of (await host.service('app')).instances) process.kill(pid ?? 0, 'SIGKILL');

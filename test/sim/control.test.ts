@@ -113,6 +113,12 @@ class Daemon {
         clock,
         random: () => 0.5,
         bootId: 'boot',
+        isolation: {
+          house: async () => ({ env: {} }),
+          environmentOf: async () => ({}),
+          clear: async () => {},
+          levelOf: () => ({ level: 'none' }),
+        },
         host: this.#host(),
         prober: {
           watch: (_probes, { env }, _from, { onPassed }) => {
@@ -144,7 +150,7 @@ class Daemon {
       router: { stop: async () => {} } as unknown as RouterLink,
       audit,
       clock,
-      about: { version: '', home, backend: 'none', adopted: 0 },
+      about: { version: '', home, backend: 'none', adopted: 0, isolation: { standard: '', strict: '' } },
       onDown: () => {},
     });
   }
@@ -185,9 +191,11 @@ class Daemon {
       },
       usage: async () => undefined,
       limit: async () => [],
+      beside: command => command,
     });
     return {
       backend: 'none',
+      isolation: { standard: 'a model has none', strict: 'a model has none' },
       limitTotal: () => [],
       launch: async ({ key, env }) => {
         if (!this.does()) return never;
@@ -231,6 +239,8 @@ class Daemon {
       removeInstance: id => {
         if (this.does()) instances.delete(instanceKey(id));
       },
+      users: async () => ({}),
+      saveUsers: async () => {},
       config: async () => undefined,
       saveConfig: async () => {},
     };
