@@ -218,6 +218,16 @@ export const errorCatalog = {
     meaning: 'The service that the route leads to has no ready instance now.',
     mend: 'Try again; `slipway status NAME` says why none is ready.',
   },
+  SLIP_SERVICE_BUSY: {
+    status: 503,
+    meaning: 'All instances of the service have as many requests as they may, and no more may wait, or not for longer.',
+    mend: 'Try again; add instances, or raise `traffic.maxConnections` or `traffic.queue`.',
+  },
+  SLIP_SERVICE_FAILING: {
+    status: 503,
+    meaning: 'Most requests to the service failed lately, so its circuit breaker spares it for a while.',
+    mend: 'Try again after the time in `Retry-After`; `slipway logs NAME` says why it fails.',
+  },
   SLIP_INSTANCE_UNREACHABLE: {
     status: 502,
     meaning: 'The instance refused the connection, broke it off or answered with something that is not HTTP.',

@@ -108,9 +108,7 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
     counter(
       'slipway_router_requests_total',
       'Answered requests by class of status code.',
-      routed.flatMap(({ name, own }) =>
-        Object.entries(own.responses).map(([code, value]) => ({ labels: { service: name, code }, value })),
-      ),
+      labelled(routed, 'code', own => own.responses),
     ),
     {
       name: latency,
@@ -122,6 +120,41 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
       'slipway_router_retries_total',
       'Requests that were tried on another instance.',
       routed.map(({ name, own }) => ({ labels: { service: name }, value: own.retries })),
+    ),
+    counter(
+      'slipway_router_retries_refused_total',
+      'Retries that the budget of the service did not allow.',
+      routed.map(({ name, own }) => ({ labels: { service: name }, value: own.retriesRefused })),
+    ),
+    counter(
+      'slipway_router_unavailable_total',
+      'Requests that the router itself answered with 503, by reason.',
+      labelled(routed, 'reason', own => own.unavailable),
+    ),
+    counter(
+      'slipway_router_ejections_total',
+      'How often an instance began to be passed over because it failed.',
+      routed.map(({ name, own }) => ({ labels: { service: name }, value: own.ejections })),
+    ),
+    gauge(
+      'slipway_router_ejected_instances',
+      'Instances that are passed over now, added up over the workers of the router.',
+      routed.map(({ name, own }) => ({ labels: { service: name }, value: own.ejected })),
+    ),
+    gauge(
+      'slipway_router_queued',
+      'Requests that wait because all instances are busy.',
+      routed.map(({ name, own }) => ({ labels: { service: name }, value: own.queued })),
+    ),
+    counter(
+      'slipway_router_queue_total',
+      'Requests that found all instances busy, by what came of it.',
+      labelled(routed, 'outcome', own => own.queue),
+    ),
+    gauge(
+      'slipway_router_breaker_state',
+      'Workers of the router by the state of their circuit breaker for the service.',
+      labelled(routed, 'state', own => own.breaker),
     ),
     gauge(
       'slipway_router_in_flight',
@@ -148,6 +181,22 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
       traffic.workers.map(({ pid, memory }) => ({ labels: { pid }, value: memory })),
     ),
   ];
+}
+
+interface Routed {
+  readonly name: string;
+  readonly own: ServiceTraffic;
+}
+
+/** One sample for each entry of a record. */
+function labelled(
+  routed: readonly Routed[],
+  label: string,
+  record: (own: ServiceTraffic) => Readonly<Record<string, number>>,
+): Sample[] {
+  return routed.flatMap(({ name, own }) =>
+    Object.entries(record(own)).map(([key, value]) => ({ labels: { service: name, [label]: key }, value })),
+  );
 }
 
 const latency = 'slipway_router_request_duration_seconds';

@@ -54,17 +54,37 @@ export interface WorkerStats {
   readonly connections: number;
 }
 
-/** The names, anywhere in {@link RouterStats}, of numbers that tell what is now. */
-export const gauges: ReadonlySet<string> = new Set(['inFlight', 'openConnections']);
+/** The names, anywhere in {@link RouterStats}, of what tells what is now. */
+export const gauges: ReadonlySet<string> = new Set(['inFlight', 'openConnections', 'ejected', 'queued', 'breaker']);
 
-export interface ServiceTraffic {
+export interface ServiceTraffic extends BalanceStats {
   /** By code class, `1xx` … `5xx`. */
   readonly responses: Readonly<Record<string, number>>;
   /** Cumulative counts for {@link latencyBuckets}, then all. */
   readonly latency: readonly number[];
   readonly latencySum: number;
   readonly retries: number;
+  /** Retries that would have been too many. */
+  readonly retriesRefused: number;
+  /** Requests that the router itself answered with 503, by reason: see {@link Unavailable}. */
+  readonly unavailable: Readonly<Record<string, number>>;
   readonly inFlight: number;
+}
+
+/** Why a request was not sent to any instance. */
+export type Unavailable = 'no-instance' | 'queue-full' | 'queue-timeout' | 'breaker-open';
+
+export interface BalanceStats {
+  /** How often an instance began to be passed over because it failed. */
+  readonly ejections: number;
+  /** Instances that are passed over now; of several workers, each has its own opinion. */
+  readonly ejected: number;
+  /** Requests that wait now because all instances are busy. */
+  readonly queued: number;
+  /** Requests that were to wait, by what came of it: `admitted`, `timeout`, `full`, `gone`. */
+  readonly queue: Readonly<Record<string, number>>;
+  /** Workers by the state that its breaker has there: `closed`, `open`, `half-open`. Empty: it has none. */
+  readonly breaker: Readonly<Record<string, number>>;
 }
 
 /** Upper bounds in seconds. */

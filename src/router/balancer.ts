@@ -1,41 +1,11 @@
 /**
- * Which endpoint of a service takes the next request, and how many are in flight on each.
- *
- * - Picking and counting are one step, so an endpoint that is in no table and has nothing in flight stays at nothing.
- * - An endpoint that doesn't accept connections is passed over for a while, unless all of its service are such.
- * - An endpoint that leaves the table keeps its count until the last request is done.
+ * The instances of all services, as the table in force has them. What concerns one service is its group's; a group stays
+ * when its service leaves the table, since its counters must not go back.
  */
 import type { Milliseconds } from '../domain/clock.ts';
-import type { Endpoint, RoutedService } from '../router-link/protocol.ts';
-
-const firstEjection: Milliseconds = 1_000;
-const longestEjection: Milliseconds = 10_000;
-const neverEjected: Milliseconds = Number.NEGATIVE_INFINITY;
-
-export class Upstream {
-  readonly id: string;
-  readonly service: string;
-  readonly host: string;
-  readonly port: number;
-  inFlight = 0;
-  /** No table has it any more. */
-  leaving = false;
-  /** Connects that failed since the last that did not. */
-  failures = 0;
-  ejectedUntil: Milliseconds = neverEjected;
-
-  constructor(service: string, endpoint: Endpoint) {
-    this.service = service;
-    this.id = endpoint.id;
-    this.host = endpoint.host;
-    this.port = endpoint.port;
-  }
-}
-
-interface Group {
-  readonly upstreams: readonly Upstream[];
-  next: number;
-}
+import type { BalanceStats, RoutedService } from '../router-link/protocol.ts';
+import { Group, type GroupParts } from './balancer/group.ts';
+import type { Upstream } from './balancer/upstream.ts';
 
 export interface BalancerEvents {
   /** It left the table; pooled connections to it that carry nothing should be closed. */
@@ -44,87 +14,55 @@ export interface BalancerEvents {
   vacated(): void;
 }
 
+export interface BalancerOptions {
+  /** From 0 to below 1. */
+  readonly random?: () => number;
+}
+
 export class Balancer {
-  #groups = new Map<string, Group>();
+  readonly #groups = new Map<string, Group>();
   /** Left, with requests in flight. */
   readonly #leaving = new Set<Upstream>();
-  readonly #now: () => Milliseconds;
-  readonly #events: BalancerEvents;
+  readonly #parts: GroupParts;
 
-  constructor(now: () => Milliseconds, events: BalancerEvents) {
-    this.#now = now;
-    this.#events = events;
+  constructor(now: () => Milliseconds, events: BalancerEvents, { random = Math.random }: BalancerOptions = {}) {
+    this.#parts = {
+      now,
+      random,
+      left: upstream => {
+        if (upstream.inFlight > 0) this.#leaving.add(upstream);
+        events.left(upstream);
+      },
+      vacated: upstream => {
+        if (this.#leaving.delete(upstream)) events.vacated();
+      },
+    };
   }
 
-  /** An endpoint with the same id, host and port as before stays the same one. */
-  apply(services: readonly RoutedService[]): void {
-    const known = new Map<string, Upstream>();
-    for (const group of this.#groups.values()) {
-      for (const upstream of group.upstreams) known.set(keyOf(upstream.service, upstream), upstream);
+  /** @param workers that share what a service may take */
+  apply(services: readonly RoutedService[], workers = 1): void {
+    const gone = new Set(this.#groups.keys());
+    for (const service of services) {
+      gone.delete(service.name);
+      const group = this.#groups.get(service.name) ?? new Group(service.name, this.#parts);
+      this.#groups.set(service.name, group);
+      group.apply(service, workers);
     }
-    const groups = new Map<string, Group>();
-    for (const { name, endpoints } of services) {
-      const upstreams = endpoints.map(endpoint => {
-        const key = keyOf(name, endpoint);
-        const upstream = known.get(key) ?? new Upstream(name, endpoint);
-        known.delete(key);
-        return upstream;
-      });
-      groups.set(name, { upstreams, next: this.#groups.get(name)?.next ?? 0 });
-    }
-    this.#groups = groups;
-    for (const upstream of known.values()) {
-      upstream.leaving = true;
-      if (upstream.inFlight > 0) this.#leaving.add(upstream);
-      this.#events.left(upstream);
-    }
+    for (const name of gone) this.#groups.get(name)?.apply(undefined, workers);
   }
 
-  /**
-   * Round robin over those not in `tried`; counts the request as in flight until {@link release}. `undefined`: there
-   * is none, or all were tried.
-   */
-  pick(service: string, tried: ReadonlySet<Upstream> | undefined): Upstream | undefined {
-    const group = this.#groups.get(service);
-    if (!group) return undefined;
-    const { upstreams } = group;
-    let now: Milliseconds | undefined;
-    let lastResort = -1;
-    for (let step = 0; step < upstreams.length; step++) {
-      const index = (group.next + step) % upstreams.length;
-      const upstream = upstreams[index] as Upstream;
-      if (tried?.has(upstream)) continue;
-      if (upstream.ejectedUntil === neverEjected) return take(group, index);
-      now ??= this.#now();
-      if (upstream.ejectedUntil <= now) return take(group, index);
-      if (lastResort < 0) lastResort = index;
-    }
-    return lastResort < 0 ? undefined : take(group, lastResort);
+  /** Stays the same as long as the worker lives. */
+  group(service: string): Group | undefined {
+    return this.#groups.get(service);
   }
 
-  release(upstream: Upstream): void {
-    upstream.inFlight -= 1;
-    if (upstream.inFlight === 0 && this.#leaving.delete(upstream)) this.#events.vacated();
-  }
-
-  connected(upstream: Upstream): void {
-    upstream.failures = 0;
-    upstream.ejectedUntil = neverEjected;
-  }
-
-  /** It refused the connection, or did not answer to it. */
-  refused(upstream: Upstream): void {
-    const now = this.#now();
-    // Requests that were under way together tell the same news only once.
-    if (upstream.ejectedUntil > now) return;
-    upstream.ejectedUntil = now + Math.min(firstEjection * 2 ** upstream.failures, longestEjection);
-    upstream.failures += 1;
+  /** To be called regularly while requests are under way. */
+  look(now: Milliseconds): void {
+    for (const group of this.#groups.values()) group.look(now);
   }
 
   has(endpointId: string): boolean {
-    for (const group of this.#groups.values()) {
-      if (group.upstreams.some(upstream => upstream.id === endpointId)) return true;
-    }
+    for (const group of this.#groups.values()) if (group.has(endpointId)) return true;
     return false;
   }
 
@@ -134,15 +72,10 @@ export class Balancer {
     for (const upstream of this.#leaving) counts.set(upstream.id, (counts.get(upstream.id) ?? 0) + upstream.inFlight);
     return counts;
   }
-}
 
-function take(group: Group, index: number): Upstream {
-  const upstream = group.upstreams[index] as Upstream;
-  group.next = index + 1;
-  upstream.inFlight += 1;
-  return upstream;
-}
-
-function keyOf(service: string, endpoint: Endpoint): string {
-  return `${service} ${endpoint.id} ${endpoint.host} ${endpoint.port}`;
+  /** By service. */
+  stats(): ReadonlyMap<string, BalanceStats> {
+    const now = this.#parts.now();
+    return new Map([...this.#groups].map(([service, group]) => [service, group.stats(now)]));
+  }
 }

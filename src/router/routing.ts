@@ -45,11 +45,11 @@ export class Routing {
     this.#table = table;
     this.forwarder.configure(table.settings ?? defaultSettings);
     this.#routes = new Routes(table.services);
-    this.balancer.apply(table.services);
+    this.balancer.apply(table.services, table.settings?.workers);
   }
 
   /** Of this worker alone. */
   stats(): RouterStats {
-    return this.#traffic.stats(this.forwarder.connections());
+    return this.#traffic.stats(this.forwarder.connections(), this.balancer.stats());
   }
 }

@@ -123,11 +123,12 @@ function withoutGauges(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutGauges);
   if (!isObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [
-      key,
-      typeof entry === 'number' && gauges.has(key) ? 0 : withoutGauges(entry),
-    ]),
+    Object.entries(value).map(([key, entry]) => [key, gauges.has(key) ? none(entry) : withoutGauges(entry)]),
   );
+}
+
+function none(gauge: unknown): unknown {
+  return typeof gauge === 'number' ? 0 : {};
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,11 @@
 /** Counters since the worker's start. */
-import { latencyBuckets, type RouterStats, type ServiceTraffic } from '../router-link/protocol.ts';
+import {
+  type BalanceStats,
+  latencyBuckets,
+  type RouterStats,
+  type ServiceTraffic,
+  type Unavailable,
+} from '../router-link/protocol.ts';
 
 const statusClasses = 10;
 
@@ -11,6 +17,13 @@ export class ServiceCounters {
   readonly #latency: number[] = new Array(latencyBuckets.length + 1).fill(0);
   #latencySum = 0;
   #retries = 0;
+  #retriesRefused = 0;
+  readonly #unavailable: Record<Unavailable, number> = {
+    'no-instance': 0,
+    'queue-full': 0,
+    'queue-timeout': 0,
+    'breaker-open': 0,
+  };
   #inFlight = 0;
 
   begun(): void {
@@ -36,7 +49,17 @@ export class ServiceCounters {
     this.#retries += 1;
   }
 
-  stats(): ServiceTraffic {
+  /** There were too many retries already. */
+  retryRefused(): void {
+    this.#retriesRefused += 1;
+  }
+
+  /** The router itself answers with 503. */
+  unavailable(reason: Unavailable): void {
+    this.#unavailable[reason] += 1;
+  }
+
+  stats(balance: BalanceStats): ServiceTraffic {
     const responses: Record<string, number> = {};
     for (const [statusClass, count] of this.#responses.entries()) {
       if (count > 0) responses[`${statusClass}xx`] = count;
@@ -46,7 +69,16 @@ export class ServiceCounters {
       sum += count;
       return sum;
     });
-    return { responses, latency, latencySum: this.#latencySum, retries: this.#retries, inFlight: this.#inFlight };
+    return {
+      responses,
+      latency,
+      latencySum: this.#latencySum,
+      retries: this.#retries,
+      retriesRefused: this.#retriesRefused,
+      unavailable: { ...this.#unavailable },
+      inFlight: this.#inFlight,
+      ...balance,
+    };
   }
 }
 
@@ -74,8 +106,9 @@ export class Traffic {
     this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
   }
 
-  stats(openConnections: number): RouterStats {
-    const services = Object.fromEntries([...this.#services].map(([name, counters]) => [name, counters.stats()]));
+  /** @param balance by service, of all that there ever were */
+  stats(openConnections: number, balance: ReadonlyMap<string, BalanceStats>): RouterStats {
+    const services = Object.fromEntries([...balance].map(([name, own]) => [name, this.of(name).stats(own)]));
     const worker = { pid: process.pid, memory: residentMemory(), connections: openConnections };
     return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections, workers: [worker] };
   }

@@ -66,7 +66,20 @@ export async function startApi(
   const errors: unknown[] = [];
   const log: Log = { debug() {}, info() {}, warn() {}, error: (...line: unknown[]) => errors.push(line) };
   const counters = new Counters();
-  const traffic = { responses: { '2xx': 3 }, latency: Array(14).fill(3), latencySum: 0.01, retries: 0, inFlight: 1 };
+  const traffic = {
+    responses: { '2xx': 3 },
+    latency: Array(14).fill(3),
+    latencySum: 0.01,
+    retries: 0,
+    retriesRefused: 0,
+    unavailable: {},
+    inFlight: 1,
+    ejections: 0,
+    ejected: 0,
+    queued: 0,
+    queue: {},
+    breaker: {},
+  };
   const router = {
     status: () => control.host().router,
     stats: async () => ({ services: { greeter: traffic }, unrouted: 1, rejected: {}, openConnections: 1, workers: [] }),

@@ -80,7 +80,7 @@ export class TestForwarder {
   }
 
   stats(): RouterStats {
-    return this.#traffic.stats(this.forwarder.connections());
+    return this.#traffic.stats(this.forwarder.connections(), this.balancer.stats());
   }
 
   /** Resolves when nothing is in flight. */

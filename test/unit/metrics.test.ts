@@ -50,7 +50,14 @@ const traffic = {
   latency: [...latencyBuckets.map((_, i) => Math.min(i, 8)), 9],
   latencySum: 12.5,
   retries: 2,
+  retriesRefused: 3,
+  unavailable: { 'no-instance': 4, 'breaker-open': 5 },
   inFlight: 1,
+  ejections: 6,
+  ejected: 1,
+  queued: 7,
+  queue: { admitted: 8, full: 9 },
+  breaker: { closed: 1, open: 0, 'half-open': 0 },
 };
 
 function setUp(instances: Readonly<Record<string, number>>, stats: RouterStats | undefined) {
@@ -98,6 +105,13 @@ test('every family has help, a type, and a name that keeps to the conventions', 
     'slipway_router_requests_total',
     'slipway_router_request_duration_seconds',
     'slipway_router_retries_total',
+    'slipway_router_retries_refused_total',
+    'slipway_router_unavailable_total',
+    'slipway_router_ejections_total',
+    'slipway_router_ejected_instances',
+    'slipway_router_queued',
+    'slipway_router_queue_total',
+    'slipway_router_breaker_state',
     'slipway_router_in_flight',
     'slipway_router_worker_connections',
     'slipway_router_worker_memory_bytes',
@@ -192,4 +206,31 @@ test('a router that is down is told apart from one that there isn’t', async ()
   assert.equal((await down.scrape()).get('slipway_router_up')?.samples.get('slipway_router_up'), 0);
   Object.assign(down.status, { state: 'off' });
   assert.equal((await down.scrape()).has('slipway_router_up'), false);
+});
+
+test('the router tells what it spares instances and clients, by service', async () => {
+  const { scrape } = setUp(
+    { greeter: 1 },
+    { services: { greeter: traffic }, unrouted: 0, rejected: {}, openConnections: 0, workers: [] },
+  );
+  const all = await scrape();
+  const samples = (name: string) => Object.fromEntries(all.get(name)?.samples ?? []);
+  assert.deepEqual(samples('slipway_router_unavailable_total'), {
+    'slipway_router_unavailable_total{service="greeter",reason="no-instance"}': 4,
+    'slipway_router_unavailable_total{service="greeter",reason="breaker-open"}': 5,
+  });
+  assert.deepEqual(samples('slipway_router_queue_total'), {
+    'slipway_router_queue_total{service="greeter",outcome="admitted"}': 8,
+    'slipway_router_queue_total{service="greeter",outcome="full"}': 9,
+  });
+  assert.deepEqual(samples('slipway_router_breaker_state'), {
+    'slipway_router_breaker_state{service="greeter",state="closed"}': 1,
+    'slipway_router_breaker_state{service="greeter",state="open"}': 0,
+    'slipway_router_breaker_state{service="greeter",state="half-open"}': 0,
+  });
+  const plain = ['retries_refused_total', 'ejections_total', 'ejected_instances', 'queued'];
+  assert.deepEqual(
+    plain.map(name => samples(`slipway_router_${name}`)[`slipway_router_${name}{service="greeter"}`]),
+    [3, 6, 1, 7],
+  );
 });

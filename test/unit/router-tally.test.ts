@@ -10,7 +10,20 @@ import type { RouterStats } from '../../src/router-link/protocol.ts';
 function stats(requests: number, inFlight = 0, pid = 1): RouterStats {
   return {
     services: {
-      a: { responses: { '2xx': requests }, latency: [requests, requests], latencySum: requests, retries: 0, inFlight },
+      a: {
+        responses: { '2xx': requests },
+        latency: [requests, requests],
+        latencySum: requests,
+        retries: 0,
+        retriesRefused: 0,
+        unavailable: {},
+        inFlight,
+        ejections: requests,
+        ejected: inFlight,
+        queued: inFlight,
+        queue: { admitted: requests },
+        breaker: { open: inFlight },
+      },
     },
     unrouted: 0,
     rejected: requests > 5 ? { big: requests } : {},
@@ -43,6 +56,8 @@ test('every number is added up, and what is counted since a base never tells les
       assert.equal(sum.workers.length, 2);
       const later = since(stats(one, mine), stats(one + other, its));
       assert.deepEqual([later.services['a']?.responses['2xx'], later.services['a']?.inFlight], [other, its]);
+      assert.deepEqual([later.services['a']?.ejections, later.services['a']?.ejected], [other, its]);
+      assert.deepEqual(later.services['a']?.breaker, { open: its });
       assert.equal(later.openConnections, its);
     }),
   );
@@ -58,6 +73,7 @@ test('a worker that ended keeps what it counted, and nothing of what was under w
   tally.joined('peer', worker);
   const both = await tally.total(() => stats(10, 1), [worker]);
   assert.deepEqual([both.services['a']?.responses['2xx'], both.openConnections, both.workers.length], [17, 4, 2]);
+  assert.deepEqual(both.services['a']?.breaker, { open: 4 });
   assert.deepEqual(both.rejected, { big: 17 });
   await end();
   tally.heard({ type: 'counts', worker, stats: stats(9, 2, worker.pid) });

@@ -13,7 +13,10 @@ test('counts by code class, cumulative latency, retries and what is in flight', 
   traffic.of('a').responded(499, 1_000);
   traffic.of('a').ended();
   traffic.of('a').ended();
-  const { services, unrouted, openConnections } = traffic.stats(7);
+  traffic.of('a').retryRefused();
+  traffic.of('a').unavailable('queue-full');
+  const balance = { ejections: 1, ejected: 2, queued: 3, queue: { full: 4 }, breaker: {} };
+  const { services, unrouted, openConnections } = traffic.stats(7, new Map([['a', balance]]));
   const a = services['a'];
   assert.deepEqual(a?.responses, { '2xx': 2, '4xx': 1 });
   assert.equal(a?.latency.length, latencyBuckets.length + 1);
@@ -24,4 +27,5 @@ test('counts by code class, cumulative latency, retries and what is in flight', 
     ),
   );
   assert.deepEqual([a?.latencySum, a?.retries, a?.inFlight, unrouted, openConnections], [1_000.301, 1, 1, 1, 7]);
+  assert.deepEqual([a?.retriesRefused, a?.unavailable['queue-full'], a?.ejected, a?.queue], [1, 1, 2, { full: 4 }]);
 });

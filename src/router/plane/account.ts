@@ -6,7 +6,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../domain/clock.ts';
-import type { Upstream } from '../balancer.ts';
+import type { Unavailable } from '../../router-link/protocol.ts';
+import type { Upstream } from '../balancer/upstream.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ServiceCounters } from '../traffic.ts';
 import type { DataPlane } from './forwarder.ts';
@@ -47,6 +48,14 @@ export class Account {
 
   retried(): void {
     this.#counters?.retried();
+  }
+
+  retryRefused(): void {
+    this.#counters?.retryRefused();
+  }
+
+  unavailable(reason: Unavailable): void {
+    this.#counters?.unavailable(reason);
   }
 
   /** The first counts. */

@@ -1,5 +1,9 @@
 /** What is decided about a request before an instance is looked for. */
+import type { HashKey } from '../../domain/traffic-spec.ts';
+import { hashOf } from '../balancer/hash.ts';
+import { noKey } from '../balancer/policy.ts';
 import type { Body } from '../http1/body.ts';
+import { fieldValue } from '../http1/field-value.ts';
 import { isTraced } from '../http1/forwarded-request.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 
@@ -22,4 +26,21 @@ export function stripped(path: string, prefix: string): string {
   if (!prefix) return path;
   const rest = path.slice(prefix.length);
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** What a client is known by to a service whose requests go by that; {@link noKey} where it doesn't say. */
+export function hashed(by: HashKey, bytes: Buffer, head: RequestHead, address: string): number {
+  if (by.kind === 'source') return hashOf(address);
+  const value = fieldValue(bytes, head, by.kind === 'header' ? by.name : 'cookie');
+  const text = by.kind === 'header' ? value : value && cookieNamed(value, by.name);
+  return text ? hashOf(text) : noKey;
+}
+
+/** RFC 6265, section 5.4. */
+function cookieNamed(list: string, name: string): string | undefined {
+  for (const pair of list.split(/[;,]/)) {
+    const end = pair.indexOf('=');
+    if (end > 0 && pair.slice(0, end).trim() === name) return pair.slice(end + 1).trim();
+  }
+  return undefined;
 }

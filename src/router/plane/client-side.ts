@@ -7,6 +7,8 @@ export interface ClientSide {
   readonly wire: Wire;
   /** It came by TLS. */
   readonly isSecure: boolean;
+  /** Where the client is. */
+  readonly address: string;
   /** Of the request. */
   readonly body: Body;
   /** The lines that tell an instance where a request comes from. */

@@ -14,7 +14,7 @@ import { detailOf, type Rejection, statusOf } from '../http1/rejection.ts';
 import type { ClientSide } from './client-side.ts';
 import type { Connection, Peer } from './connection.ts';
 import { Exchange, type Surroundings } from './exchange.ts';
-import { originLines } from './origin.ts';
+import { originLines, plainAddress } from './origin.ts';
 import { Probe } from './probe.ts';
 import { problemResponse } from './problem.ts';
 import { RequestReader, type RequestTaker } from './request-reader.ts';
@@ -43,6 +43,7 @@ type State = 'idle' | 'head' | 'busy' | 'rest' | 'closing' | 'tunnel';
 export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   readonly wire: Wire;
   readonly isSecure: boolean;
+  readonly address: string;
   readonly origin: string;
   readonly #host: ClientHost;
   readonly #reader: RequestReader;
@@ -65,7 +66,8 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     this.#since = host.now;
     this.#activity = host.now;
     this.isSecure = isSecure;
-    this.origin = originLines(address, isSecure ? 'https' : 'http');
+    this.address = plainAddress(address);
+    this.origin = originLines(this.address, isSecure ? 'https' : 'http');
     this.wire = open(this);
     this.#reader = new RequestReader(host.plane.limits, this);
     this.#exchange = new Exchange(host, this);
@@ -242,6 +244,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
         break;
       case 'tunnel':
         if (this.#tunnel?.isStuck(now, limits.idleTimeout)) this.wire.destroy();
+        else if (this.#exchange.outstays(now)) this.cut(true);
         break;
       default:
         this.#state satisfies never;

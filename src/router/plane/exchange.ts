@@ -8,15 +8,18 @@
  * - Neither side is read while the other has not taken what came before.
  */
 import type { Milliseconds } from '../../domain/clock.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
+import type { Unavailable } from '../../router-link/protocol.ts';
+import { noKey } from '../balancer/policy.ts';
 import type { Body } from '../http1/body.ts';
 import { forwardedRequest } from '../http1/forwarded-request.ts';
 import { forwardedInformation, forwardedResponse } from '../http1/forwarded-response.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import { Account } from './account.ts';
-import { canUpgrade, mayGoOn, stripped } from './admission.ts';
+import { canUpgrade, hashed, mayGoOn, stripped } from './admission.ts';
 import type { ClientSide } from './client-side.ts';
-import { Delivery } from './delivery.ts';
+import { type Attempt, Delivery, type Sender } from './delivery.ts';
 import { type Failure, failure, timeout } from './failure.ts';
 import type { DataPlane } from './forwarder.ts';
 import { joined, write } from './message.ts';
@@ -25,7 +28,7 @@ import { type ProblemStatus, problemResponse } from './problem.ts';
 import { mayStayPlain, redirection, secureLocation } from './redirect.ts';
 import { Reply } from './reply.ts';
 import { Tunnel } from './tunnel.ts';
-import type { Carried } from './upstream-connection.ts';
+import { unavailable } from './unavailable.ts';
 
 /** What all connections have in common. */
 export interface Surroundings {
@@ -39,7 +42,7 @@ export interface Surroundings {
   date(): string;
 }
 
-export class Exchange implements Carried {
+export class Exchange implements Sender {
   readonly #around: Surroundings;
   readonly #client: ClientSide;
   readonly #account: Account;
@@ -48,6 +51,8 @@ export class Exchange implements Carried {
   #minor = 1;
   /** The head of the response went out. */
   #isAnswered = false;
+  /** Of the last attempt, where it failed. */
+  #failure: Failure | undefined;
   isHead = false;
   isActive = false;
   /** The request asks for another protocol, and that is passed on. */
@@ -57,7 +62,7 @@ export class Exchange implements Carried {
     this.#around = around;
     this.#client = client;
     this.#account = new Account(around.plane);
-    this.#delivery = new Delivery(around.plane, around.pools);
+    this.#delivery = new Delivery(around.plane, around.pools, this);
     this.#reply = new Reply(client.wire);
   }
 
@@ -93,6 +98,15 @@ export class Exchange implements Carried {
     }
     const path = stripped(head.path, route.strip);
     account.routed(route.service, path);
+    const group = this.#around.plane.balancer.group(route.service);
+    if (!group) {
+      this.#refuseFor('no-instance');
+      return;
+    }
+    if (!this.#delivery.admit(group, account.startedAt)) {
+      this.#refuseFor('breaker-open', group.breaker?.remaining(account.startedAt));
+      return;
+    }
     this.upgrades = canUpgrade(head, body);
     const text = forwardedRequest(bytes, head, {
       path,
@@ -102,10 +116,9 @@ export class Exchange implements Carried {
       upgrades: this.upgrades,
     });
     const opening = joined(text, bytes, start, end, body.done ? body.tail : '');
-    this.#delivery.begin(route.service, head.method, opening, account.startedAt);
-    if (!this.#delivery.attempt(this, account.startedAt)) {
-      this.#refuse(503, 'no instance of the service is ready', 'Retry-After: 1\r\n');
-    }
+    const key = group.hashKey === undefined ? noKey : hashed(group.hashKey, bytes, head, this.#client.address);
+    const attempt = this.#delivery.begin(head.method, opening, key, account.startedAt);
+    if (attempt !== 'begun') this.#giveUp(attempt);
   }
 
   /** Octets [start, end) of the body came later. */
@@ -135,6 +148,12 @@ export class Exchange implements Carried {
     this.#over();
     if (answered) this.#client.cut(this.#reply.isDelimited);
     return !answered;
+  }
+
+  /** Whether its upgraded connection is to end: its instance is to stop. */
+  outstays(now: Milliseconds): boolean {
+    const upstream = this.#delivery.connection?.upstream;
+    return upstream !== undefined && now >= upstream.upgradesEnd;
   }
 
   /** @param idle for how long nothing came from either side */
@@ -172,7 +191,7 @@ export class Exchange implements Carried {
     if (body.rejection) return;
     if (stop < end) this.#delivery.connection?.overrun();
     this.#isAnswered = true;
-    this.#delivery.settle();
+    this.#delivery.answered(head.status, this.#around.now);
     const text = forwardedResponse(bytes, head, {
       requestId: this.#account.requestId,
       connection: this.#connectionOption(reply.isDelimited),
@@ -208,7 +227,7 @@ export class Exchange implements Carried {
       return;
     }
     this.#isAnswered = true;
-    this.#delivery.settle();
+    this.#delivery.answered(101, this.#around.now);
     this.#account.report(101);
     const { plane } = this.#around;
     const client = this.#client;
@@ -235,21 +254,25 @@ export class Exchange implements Carried {
     const account = this.#account;
     const upstream = delivery.connection?.upstream;
     if (!upstream) return;
-    delivery.release();
     if (this.#isAnswered) {
       account.warn(upstream, why.timedOut ? why.cause : 'the response was cut short by the instance');
       this.#over();
       this.#client.cut(this.#reply.isDelimited);
       return;
     }
-    if (why.kind === 'connect' && !why.ours) account.warn(upstream, `cannot connect: ${why.cause}`);
-    if (!delivery.mayRetry(upstream, why)) account.warn(upstream, why.cause);
-    else if (delivery.attempt(this, performance.now())) {
-      account.retried();
-      return;
-    }
-    if (why.timedOut) this.#refuse(504, 'the instance did not answer in time');
-    else this.#refuse(502, 'the instance could not be reached or gave no valid answer');
+    this.#failure = why;
+    const now = performance.now();
+    const isRepeatable = delivery.failed(upstream, why, now);
+    delivery.release();
+    if (why.kind === 'connect') account.warn(upstream, `cannot connect: ${why.cause}`);
+    else if (!isRepeatable) account.warn(upstream, why.cause);
+    const attempt = isRepeatable ? delivery.retry(why, now) : 'no-instance';
+    if (attempt === 'begun') account.retried();
+    else this.#giveUp(attempt);
+  }
+
+  undelivered(reason: 'no-instance' | 'queue-timeout'): void {
+    this.#giveUp(reason);
   }
 
   #reset(head: RequestHead): void {
@@ -257,7 +280,28 @@ export class Exchange implements Carried {
     this.isHead = head.method === 'HEAD';
     this.#minor = head.minor;
     this.#isAnswered = false;
+    this.#failure = undefined;
     this.upgrades = false;
+  }
+
+  /** No instance takes it. What one answered before, if only by failing, counts more than why no other does. */
+  #giveUp(reason: Exclude<Attempt, 'begun'> | 'queue-timeout'): void {
+    const failure = this.#failure;
+    if (reason === 'retry-refused') this.#account.retryRefused();
+    else if (!failure) {
+      this.#refuseFor(reason);
+      return;
+    }
+    this.#delivery.abandoned(failure?.ours === false, this.#around.now);
+    if (failure?.timedOut) this.#refuse(504, 'the instance did not answer in time');
+    else this.#refuse(502, 'the instance could not be reached or gave no valid answer');
+  }
+
+  /** @param remaining for how long it surely stays so */
+  #refuseFor(reason: Unavailable, remaining: Milliseconds = 0): void {
+    const { code, detail } = unavailable[reason];
+    this.#account.unavailable(reason);
+    this.#refuse(503, detail, `Retry-After: ${Math.max(1, Math.ceil(remaining / 1_000))}\r\n`, code);
   }
 
   /** The instance is not read on while the client has not taken what came. */
@@ -265,11 +309,12 @@ export class Exchange implements Carried {
     if (this.#client.wire.blocked) this.#delivery.connection?.wire.pause();
   }
 
-  #refuse(status: ProblemStatus, detail: string, fields = ''): void {
+  #refuse(status: ProblemStatus, detail: string, fields = '', code?: ErrorCode): void {
     const option = this.#connectionOption(true);
     this.#client.wire.write(
       problemResponse({
         status,
+        code,
         detail,
         requestId: this.#account.requestId,
         date: this.#around.date(),
@@ -301,7 +346,7 @@ export class Exchange implements Carried {
   }
 
   #over(): void {
-    this.#delivery.release();
+    this.#delivery.end();
     this.isActive = false;
     this.#account.close();
   }

@@ -2,7 +2,8 @@
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { RouterSettings } from '../../domain/router-spec.ts';
 import type { ListenAddress } from '../../router-link/listen.ts';
-import type { Balancer, Upstream } from '../balancer.ts';
+import type { Upstream } from '../balancer/upstream.ts';
+import type { Balancer } from '../balancer.ts';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { Log } from '../log.ts';
 import type { Routes } from '../routes.ts';

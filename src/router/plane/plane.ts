@@ -10,7 +10,7 @@ import type { Milliseconds } from '../../domain/clock.ts';
 import type { Listen } from '../../domain/listen.ts';
 import { defaultSettings, type RouterSettings } from '../../domain/router-spec.ts';
 import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '../../router-link/listen.ts';
-import type { Upstream } from '../balancer.ts';
+import type { Upstream } from '../balancer/upstream.ts';
 import { Terminator } from '../tls/terminator.ts';
 import { Client, type ClientHost } from './client.ts';
 import type { Connection } from './connection.ts';
@@ -191,6 +191,7 @@ export class Plane implements Forwarder, ClientHost {
     const now = performance.now();
     this.#now = now;
     for (const connection of this.#connections) connection.check(now);
+    this.plane.balancer.look(now);
     this.pools.closeIdle(now);
     if (this.#connections.size > 0 || !this.pools.isEmpty) return;
     clearInterval(this.#sweep);

@@ -1,6 +1,6 @@
 /** Connections to instances that wait for their next request; the one used last is used next. */
 import type { Milliseconds } from '../../domain/clock.ts';
-import type { Upstream } from '../balancer.ts';
+import type { Upstream } from '../balancer/upstream.ts';
 import type { ForwardLimits } from './forwarder.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 

@@ -14,6 +14,8 @@ export type ProblemStatus = keyof typeof codes | RejectionStatus;
 
 export interface Problem {
   readonly status: ProblemStatus;
+  /** Where it is not the usual one of the status. */
+  readonly code?: ErrorCode | undefined;
   readonly detail: string;
   readonly requestId: string;
   readonly date: string;
@@ -23,12 +25,23 @@ export interface Problem {
 }
 
 /** A whole response. */
-export function problemResponse({ status, detail, requestId, date, fields, withBody }: Problem): string {
+export function problemResponse({
+  status,
+  code = usualCode(status),
+  detail,
+  requestId,
+  date,
+  fields,
+  withBody,
+}: Problem): string {
   const title = STATUS_CODES[status] ?? '';
-  const code: ErrorCode = status in codes ? codes[status as keyof typeof codes] : 'SLIP_REQUEST_INVALID';
   const body = `${JSON.stringify({ type: 'about:blank', title, status, code, detail })}\n`;
   const head =
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n` +
     `Cache-Control: no-store\r\nDate: ${date}\r\n${fields}X-Request-Id: ${requestId}\r\n\r\n`;
   return withBody ? head + body : head;
+}
+
+function usualCode(status: ProblemStatus): ErrorCode {
+  return status in codes ? codes[status as keyof typeof codes] : 'SLIP_REQUEST_INVALID';
 }

@@ -7,7 +7,7 @@
  *   is another's.
  */
 import type { Milliseconds } from '../../domain/clock.ts';
-import type { Upstream } from '../balancer.ts';
+import type { Upstream } from '../balancer/upstream.ts';
 import { Body, type BodyKind } from '../http1/body.ts';
 import { detailOf, type Rejection } from '../http1/rejection.ts';
 import { ResponseHead } from '../http1/response-head.ts';
