@@ -29,7 +29,7 @@ interface Operation {
     readonly schema: Schema;
   }[];
   readonly requestBody?: { readonly content: Content };
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content: Content }>>;
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Content }>>;
 }
 
 interface Document {
@@ -39,9 +39,12 @@ interface Document {
 
 export function renderApi(): string {
   const { paths, components } = openApi('') as unknown as Document;
-  const endpoints = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => renderOperation(`${method.toUpperCase()} ${path}`, operation)),
-  );
+  const endpoints = Object.entries(paths).flatMap(([path, methods]) => {
+    const operations = Object.entries(methods);
+    const [any] = new Set(operations.map(([, { summary }]) => summary)).size < operations.length ? operations : [];
+    if (any) return [renderOperation(`ANY ${path}`, any[1])];
+    return operations.map(([method, operation]) => renderOperation(`${method.toUpperCase()} ${path}`, operation));
+  });
   const schemas = Object.entries(components.schemas).map(([name, schema]) => renderSchema(name, schema));
   return `${[intro, '## Endpoints', ...endpoints, '## Schemas', ...schemas].join('\n\n')}\n`;
 }
@@ -76,7 +79,8 @@ function renderOperation(title: string, operation: Operation): string {
   for (const [status, { description, content }] of Object.entries(operation.responses)) {
     const codes = description.match(/SLIP_\w+/g);
     const own = codes?.filter(code => !common.has(code)).map(code => `\`${code}\``);
-    if (own?.length !== 0) lines.push(`- ${status}: ${own ? own.join(', ') : contentText(content)}`);
+    if (content === undefined) lines.push(`- any other: ${description}`);
+    else if (own?.length !== 0) lines.push(`- ${status}: ${own ? own.join(', ') : contentText(content)}`);
   }
   return `### \`${title}\`\n\n${operation.summary} *${operation['x-slipway-access']}*\n\n${lines.join('\n')}`;
 }

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errorCatalog, SlipwayError } from '../domain/errors.ts';
@@ -30,6 +30,15 @@ export class Client {
     this.#options = options;
   }
 
+  get actor(): string {
+    return this.#options.actor;
+  }
+
+  /** A connection of its own, for what is no operation of the contract. {@link explain} its errors. */
+  connect(): Socket {
+    return withSocketPath(this.#options.socketPath, fitting => connect(fitting));
+  }
+
   async call<K extends JsonOperation>(operation: K, args: Arguments<K>, signal?: AbortSignal): Promise<Output<K>> {
     return JSON.parse(await this.#text(operation, args as AnyArguments, signal));
   }
@@ -44,7 +53,7 @@ export class Client {
       const response = await this.#send(operation, args as AnyArguments, signal);
       for await (const line of lines(response)) yield JSON.parse(line);
     } catch (error) {
-      if (!signal.aborted) throw this.#explain(error);
+      if (!signal.aborted) throw this.explain(error);
     }
   }
 
@@ -64,7 +73,7 @@ export class Client {
       return await textOf(await this.#send(operation, args, signal));
     } catch (error) {
       signal?.throwIfAborted();
-      throw this.#explain(error);
+      throw this.explain(error);
     }
   }
 
@@ -79,7 +88,7 @@ export class Client {
     const search = new URLSearchParams();
     for (const [key, value] of Object.entries(query)) search.set(key, String(value));
     const sent = request({
-      createConnection: () => withSocketPath(this.#options.socketPath, fitting => connect(fitting)),
+      createConnection: () => this.connect(),
       method,
       path: search.size > 0 ? `${path}?${search}` : path,
       headers: {
@@ -103,7 +112,8 @@ export class Client {
     throw refusal(await textOf(response));
   }
 
-  #explain(error: unknown): unknown {
+  /** @returns SLIP_DAEMON_UNREACHABLE, or the error itself where it doesn't come from the connection */
+  explain(error: unknown): unknown {
     if (error instanceof SlipwayError || !(error instanceof Error)) return error;
     const code = (error as NodeJS.ErrnoException).code;
     const why = code === undefined ? undefined : reasons[code];

@@ -11,7 +11,9 @@ type Response =
   | { readonly kind: 'json'; readonly schema: z.ZodType }
   /** One JSON value a line, for as long as both ends want. */
   | { readonly kind: 'ndjson'; readonly schema: z.ZodType }
-  | { readonly kind: 'text'; readonly contentType: string };
+  | { readonly kind: 'text'; readonly contentType: string }
+  /** Whatever an instance answers; so are the request's query and body the instance's own. */
+  | { readonly kind: 'instance' };
 
 export interface Endpoint {
   readonly summary: string;
@@ -145,6 +147,22 @@ export const contract = {
     response: { kind: 'json', schema: s.revisionSummary },
     errors: [...bodyErrors, 'SLIP_SERVICE_UNKNOWN', 'SLIP_REVISION_UNKNOWN'],
   },
+  'ANY /v1/services/:name/instances/:index/proxy/*': {
+    summary:
+      'Pass the request on to one instance, whatever its state: method, query, body and upgrade; the path is what follows `/proxy`. During a rollout, to the newer revision’s.',
+    access: 'write',
+    status: 200,
+    params: s.instanceParams,
+    response: { kind: 'instance' },
+    errors: [
+      'SLIP_SERVICE_UNKNOWN',
+      'SLIP_INSTANCE_UNKNOWN',
+      'SLIP_INSTANCE_NOT_RUNNING',
+      'SLIP_INSTANCE_NO_PORT',
+      'SLIP_INSTANCE_UNREACHABLE',
+      'SLIP_INSTANCE_TIMEOUT',
+    ],
+  },
   'GET /v1/settled': {
     summary: 'Wait until nothing is under way: every wanted instance is ready, stopped or given up.',
     access: 'read',
@@ -192,7 +210,7 @@ export const contract = {
     response: { kind: 'text', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
     errors: [],
   },
-} as const satisfies Record<`${'GET' | 'POST'} /${string}`, Endpoint>;
+} as const satisfies Record<`${'GET' | 'POST' | 'ANY'} /${string}`, Endpoint>;
 
 type Contract = typeof contract;
 export type Operation = keyof Contract;
@@ -221,13 +239,21 @@ export interface Input<K extends Operation> {
 
 type ResponseOf<K extends Operation> = Contract[K]['response'];
 
-/** What a handler gives: the value, the lines as they come, or the text. */
+/** Where an instance listens, and what people call it. */
+export interface InstanceAddress {
+  readonly label: string;
+  readonly port: number;
+}
+
+/** What a handler gives: the value, the lines as they come, the text, or which instance is to answer. */
 export type Output<K extends Operation> =
   ResponseOf<K> extends { readonly kind: 'json'; readonly schema: infer S extends z.ZodType }
     ? z.output<S>
     : ResponseOf<K> extends { readonly kind: 'ndjson'; readonly schema: infer S extends z.ZodType }
       ? AsyncIterable<z.output<S>>
-      : string;
+      : ResponseOf<K> extends { readonly kind: 'instance' }
+        ? InstanceAddress
+        : string;
 
 /** Operations by the kind of their answer. */
 export type JsonOperation = { [K in Operation]: ResponseOf<K> extends { kind: 'json' } ? K : never }[Operation];

@@ -1,13 +1,13 @@
 /** From validated requests to the control plane and back. One handler an operation, typed by the contract. */
 import type { Actor, Control } from '../control/contract.ts';
-import type { ServiceStatus } from '../control/views.ts';
+import type { InstanceStatus, ServiceStatus } from '../control/views.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import { instanceLabel } from '../domain/names.ts';
 import type { UnpackLimits } from '../domain/spec.ts';
 import type { LogStore } from '../logs/contract.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { ReleaseStore } from '../packages/contract.ts';
-import type { Input, Operation, Output } from './contract.ts';
+import type { Input, InstanceAddress, Operation, Output } from './contract.ts';
 import { readEvents } from './events.ts';
 import { receiveUpload } from './upload.ts';
 
@@ -90,6 +90,11 @@ export function createHandlers({ control, logs, store, unpackLimits, metrics }: 
     'POST /v1/services/:name/rollback': ({ params, body }, { actor }) =>
       control.rollback(params.name, body.value.to, actor),
 
+    'ANY /v1/services/:name/instances/:index/proxy/*': async ({ params: { name, index } }) => {
+      const { instances } = await control.service(name);
+      return addressOf(instances, { service: name, index });
+    },
+
     'GET /v1/settled': async ({ query: { service, timeout = 60_000 } }, { signal }) => {
       if (service !== undefined) await control.service(service);
       return { services: await withTimeout(timeout, signal, limited => control.settled(service, limited)) };
@@ -98,10 +103,7 @@ export function createHandlers({ control, logs, store, unpackLimits, metrics }: 
     'GET /v1/services/:name/logs': async ({ params: { name }, query }, { signal }) => {
       const { index, tail = 100, follow = false } = query;
       const { instances } = await control.service(name);
-      if (index !== undefined && !instances.some(instance => instance.index === index)) {
-        const label = instanceLabel({ service: name, index });
-        throw new SlipwayError('SLIP_INSTANCE_UNKNOWN', `cannot find instance ${label}`);
-      }
+      if (index !== undefined) requireInstance(instances, { service: name, index });
       return logs.read({ service: name, tail, follow, ...(index !== undefined && { index }) }, signal);
     },
 
@@ -120,6 +122,27 @@ export function createHandlers({ control, logs, store, unpackLimits, metrics }: 
     },
     'GET /metrics': () => metrics.exposition(),
   };
+}
+
+type Which = Pick<InstanceStatus, 'service' | 'index'>;
+
+/** @returns those of the index: two during a rollout */
+function requireInstance(instances: readonly InstanceStatus[], which: Which): readonly InstanceStatus[] {
+  const found = instances.filter(({ index }) => index === which.index);
+  if (found.length > 0) return found;
+  throw new SlipwayError('SLIP_INSTANCE_UNKNOWN', `cannot find instance ${instanceLabel(which)}`);
+}
+
+function addressOf(instances: readonly InstanceStatus[], which: Which): InstanceAddress {
+  const label = instanceLabel(which);
+  const found = requireInstance(instances, which).toSorted((a, b) => b.revision - a.revision);
+  const running = found.find(({ pid }) => pid !== undefined);
+  if (!running) {
+    const why = found[0]?.reason === undefined ? '' : `: ${found[0].reason}`;
+    throw new SlipwayError('SLIP_INSTANCE_NOT_RUNNING', `cannot reach ${label}: it is ${found[0]?.state}${why}`);
+  }
+  if (running.port !== undefined) return { label, port: running.port };
+  throw new SlipwayError('SLIP_INSTANCE_NO_PORT', `cannot reach ${label}: it has no port`);
 }
 
 function refuseUploadQuery(query: object): void {

@@ -1,23 +1,16 @@
 /** Finding the endpoint of a request target. What was sent is decoded once, and never normalized. */
 import { SlipwayError } from '../domain/errors.ts';
 import { contract, type Operation } from './contract.ts';
+import { MethodUnknown } from './problem.ts';
+import { originForm } from './target.ts';
 
 export interface Match {
   readonly operation: Operation;
   /** Decoded text, nothing more: the endpoint's schemas say what it may be. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
-}
-
-/** The path is one of the API's; the method isn't. */
-export class MethodUnknown extends SlipwayError {
-  /** For the header of that name, which RFC 9110 requires. */
-  readonly allow: string;
-
-  constructor(method: string, allow: string) {
-    super('SLIP_METHOD_UNKNOWN', `cannot ${method} this API path, only ${allow}`);
-    this.allow = allow;
-  }
+  /** What follows where the endpoint's path ends in `*`, as it was sent and with its query; it begins with `/`. */
+  readonly rest: string;
 }
 
 const patterns = (Object.keys(contract) as Operation[]).map(operation => {
@@ -27,29 +20,38 @@ const patterns = (Object.keys(contract) as Operation[]).map(operation => {
 
 /** @throws SlipwayError SLIP_NOT_FOUND, SLIP_METHOD_UNKNOWN ({@link MethodUnknown}), SLIP_REQUEST_INVALID */
 export function match(method: string, target: string): Match {
-  // The absolute form is what a client sends that takes the socket for a proxy (RFC 9112, section 3.2.2).
-  const local = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  const local = originForm(target);
   const mark = local.indexOf('?');
   const segments = (mark === -1 ? local : local.slice(0, mark)).split('/');
   const fitting = patterns.filter(pattern => fits(pattern.segments, segments));
   if (fitting.length === 0) throw new SlipwayError('SLIP_NOT_FOUND', 'cannot find this path: the API has no such one');
-  const found = fitting.find(pattern => pattern.method === (method === 'HEAD' ? 'GET' : method));
+  const found = fitting.find(
+    pattern => pattern.method === 'ANY' || pattern.method === (method === 'HEAD' ? 'GET' : method),
+  );
   if (!found) {
     const methods = fitting.map(pattern => pattern.method);
     throw new MethodUnknown(method, (methods.includes('GET') ? [...methods, 'HEAD'] : methods).join(', '));
   }
+  const search = mark === -1 ? '' : local.slice(mark);
+  const open = isOpen(found.segments);
   return {
     operation: found.operation,
     params: paramsOf(found.segments, segments),
-    query: parseQuery(mark === -1 ? '' : local.slice(mark + 1)),
+    query: open ? {} : parseQuery(search.slice(1)),
+    rest: open ? `/${segments.slice(found.segments.length - 1).join('/')}${search}` : '',
   };
 }
 
 function fits(pattern: readonly string[], segments: readonly string[]): boolean {
+  const fixed = isOpen(pattern) ? pattern.slice(0, -1) : pattern;
   return (
-    pattern.length === segments.length &&
-    pattern.every((part, i) => (part.startsWith(':') ? segments[i] !== '' : part === segments[i]))
+    (fixed === pattern ? segments.length === fixed.length : segments.length >= fixed.length) &&
+    fixed.every((part, i) => (part.startsWith(':') ? segments[i] !== '' : part === segments[i]))
   );
+}
+
+function isOpen(pattern: readonly string[]): boolean {
+  return pattern.at(-1) === '*';
 }
 
 function paramsOf(pattern: readonly string[], segments: readonly string[]): Record<string, string> {

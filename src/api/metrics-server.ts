@@ -5,7 +5,7 @@ import type { Log } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { contract } from './contract.ts';
 import { closeServer, type Listening, listenOnAddress } from './listen.ts';
-import { MethodUnknown } from './match.ts';
+import { MethodUnknown } from './problem.ts';
 import { refuseConnection, send, sendProblem } from './respond.ts';
 
 export interface MetricsListening extends Listening {

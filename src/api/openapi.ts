@@ -11,34 +11,49 @@ export function openApi(version: string): Json {
   const paths: Record<string, Json> = {};
   for (const operation of Object.keys(contract) as Operation[]) {
     const [method = '', path = ''] = operation.split(' ');
-    const template = path.replaceAll(/:(\w+)/g, '{$1}');
-    paths[template] = { ...paths[template], [method.toLowerCase()]: describe(operation, contract[operation]) };
+    const template = path.replaceAll(/:(\w+)/g, '{$1}').replace(/\*$/, '{path}');
+    paths[template] ??= {};
+    for (const one of method === 'ANY' ? anyMethod : [method.toLowerCase()]) {
+      paths[template][one] = describe(operation, one, contract[operation]);
+    }
   }
   const info = { title: 'Slipway', version, description: 'Served over HTTP on the unix socket of the daemon.' };
   return { openapi: '3.1.0', info, paths, components: { schemas: componentSchemas() } };
 }
 
-function describe(operation: Operation, endpoint: Endpoint): Json {
+/** Those that a path item has a place for. */
+const anyMethod = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
+
+function describe(operation: Operation, method: string, endpoint: Endpoint): Json {
   const { summary, access, status, params, query, body, upload, response, errors } = endpoint;
   return {
-    operationId: operationId(operation),
+    operationId: operationId(operation, method),
     summary,
     'x-slipway-access': access,
-    parameters: [...parameters('path', params), ...parameters('query', query)],
+    parameters: [...parameters('path', params), ...openPath(operation), ...parameters('query', query)],
     ...(body && { requestBody: { content: requestContent(body, upload) } }),
     responses: {
-      [status]: { description: 'Done.', content: responseContent(response) },
+      ...(response.kind === 'instance'
+        ? { default: { description: 'What the instance answers.' } }
+        : { [status]: { description: 'Done.', content: responseContent(response) } }),
       ...problems([...errors, ...commonErrors]),
     },
   };
 }
 
 /** `POST /v1/services/:name/deploy` → `post.services.deploy`. */
-function operationId(operation: Operation): string {
-  const [method = '', path = ''] = operation.split(' ');
-  const words = path.split('/').filter(word => word !== '' && word !== 'v1' && !word.startsWith(':'));
+function operationId(operation: Operation, method: string): string {
+  const [, path = ''] = operation.split(' ');
+  const words = path.split('/').filter(word => /^[^:*]/.test(word) && word !== 'v1');
   const one = path.endsWith(':name') ? ['one'] : [];
-  return [method.toLowerCase(), ...words, ...one].join('.');
+  return [method, ...words, ...one].join('.');
+}
+
+/** A template's parameter can't hold a `/` by the letter of OpenAPI; there is no nearer word for it. */
+function openPath(operation: Operation): Json[] {
+  if (!operation.endsWith('/*')) return [];
+  const description = 'Any path, of any number of segments.';
+  return [{ name: 'path', in: 'path', required: true, description, schema: { type: 'string' } }];
 }
 
 function parameters(where: 'path' | 'query', schema: z.ZodObject | undefined): Json[] {
@@ -61,7 +76,7 @@ function requestContent(body: z.ZodType, upload: true | undefined): Json {
   };
 }
 
-function responseContent(response: Endpoint['response']): Json {
+function responseContent(response: Exclude<Endpoint['response'], { kind: 'instance' }>): Json {
   if (response.kind === 'text') return { [response.contentType]: {} };
   const type = response.kind === 'json' ? 'application/json' : 'application/x-ndjson';
   return { [type]: { schema: reference(response.schema) } };

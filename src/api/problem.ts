@@ -5,6 +5,17 @@ import type { problem } from './schemas.ts';
 
 export type Problem = z.output<typeof problem>;
 
+/** The path is one of the API's; the method isn't. */
+export class MethodUnknown extends SlipwayError {
+  /** For the header of that name, which RFC 9110 requires. */
+  readonly allow: string;
+
+  constructor(method: string, allow: string) {
+    super('SLIP_METHOD_UNKNOWN', `cannot ${method} this API path, only ${allow}`);
+    this.allow = allow;
+  }
+}
+
 export const problemType = 'application/problem+json';
 
 export function toProblem(error: unknown): Problem {

@@ -5,8 +5,7 @@ import type { Duplex } from 'node:stream';
 import { SlipwayError } from '../domain/errors.ts';
 import type { Log } from '../logger.ts';
 import type { Endpoint } from './contract.ts';
-import { MethodUnknown } from './match.ts';
-import { problemType, toProblem } from './problem.ts';
+import { MethodUnknown, problemType, toProblem } from './problem.ts';
 
 /** Writes what the handler gave, in the way that the endpoint's response says. */
 export async function send(
@@ -43,7 +42,7 @@ async function sendLines(
   response.end();
 }
 
-export function sendProblem(response: ServerResponse, error: unknown, log: Log): void {
+export function sendProblem(response: ServerResponse, error: unknown, log: Pick<Log, 'error'>): void {
   if (response.destroyed) return;
   if (!(error instanceof SlipwayError)) log.error({ err: error }, 'cannot answer a request');
   if (response.headersSent) {

@@ -242,6 +242,7 @@ const serviceName = z
   .regex(serviceNamePattern, 'expected a service name: lower-case letters, digits and inner hyphens, 63 at the most');
 
 export const serviceParams = z.strictObject({ name: serviceName });
+export const instanceParams = z.strictObject({ name: serviceName, index: integer(0, mostInstances - 1) });
 
 export const applyRequest = z.strictObject({
   path: absolutePath.describe('The slipway.yaml, on the daemon’s host.'),

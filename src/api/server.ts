@@ -11,12 +11,13 @@ import type { Actor } from '../control/contract.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import type { Log } from '../logger.ts';
 import { readBody } from './body.ts';
-import { contract, type Endpoint, type Input, type Operation } from './contract.ts';
+import { contract, type Endpoint, type Input, type InstanceAddress, type Operation } from './contract.ts';
 import { type Call, createHandlers, type Services } from './handlers.ts';
 import { closeServer, type Listening, listenOnSocket } from './listen.ts';
 import { match } from './match.ts';
 import { invalidRequest } from './problem.ts';
 import { refuseConnection, send, sendProblem } from './respond.ts';
+import { requireNoBody, type Upgrade, Upgrades } from './upgrades.ts';
 
 export interface ApiOptions extends Services {
   /** The caller holds the lock of this home, so a socket that is there already is a stale one. */
@@ -33,7 +34,7 @@ export async function serveApi({ socketPath, log, ...services }: ApiOptions): Pr
   const reads = new Set<AbortController>();
   let closing: Promise<void> | undefined;
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {
     const call = new AbortController();
     response.on('close', () => {
       reads.delete(call);
@@ -41,7 +42,8 @@ export async function serveApi({ socketPath, log, ...services }: ApiOptions): Pr
     });
     try {
       if (closing) throw stopping();
-      const { operation, params, query } = match(request.method ?? '', request.url ?? '');
+      if (upgrade) requireNoBody(request);
+      const { operation, params, query, rest } = match(request.method ?? '', request.url ?? '');
       const endpoint: Endpoint = contract[operation];
       if (endpoint.access === 'read') reads.add(call);
       const input = {
@@ -54,7 +56,13 @@ export async function serveApi({ socketPath, log, ...services }: ApiOptions): Pr
       // `match` pairs an operation with its own schemas, which the compiler can't follow through the table.
       const handle = handlers[operation] as (input: Input<Operation>, call: Call) => Promise<unknown>;
       const output = await handle(input as Input<Operation>, { actor, signal: call.signal });
-      await send(response, endpoint, output, call.signal);
+      if (endpoint.response.kind !== 'instance') return await send(response, endpoint, output, call.signal);
+      // Loads a library that few daemons ever need.
+      const { forwardToInstance } = await import('./instance-proxy.ts');
+      call.signal.throwIfAborted();
+      forwardToInstance(request, response, upgrade, output as InstanceAddress, rest, problem => {
+        sendProblem(response, problem, log);
+      });
     } catch (error) {
       sendProblem(response, call.signal.aborted ? call.signal.reason : error, log);
     }
@@ -63,12 +71,14 @@ export async function serveApi({ socketPath, log, ...services }: ApiOptions): Pr
   const server = createServer({ requireHostHeader: false, requestTimeout }, (request, response) => {
     void answer(request, response);
   });
+  const upgrades = new Upgrades(server, (request, response, upgrade) => void answer(request, response, upgrade));
   server.on('clientError', refuseConnection);
   const removeSocket = await listenOnSocket(server, socketPath);
 
   async function close(): Promise<void> {
     const closed = closeServer(server);
     for (const call of reads) call.abort(stopping());
+    upgrades.close();
     await Promise.all([closed, removeSocket()]);
   }
   return {

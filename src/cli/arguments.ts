@@ -1,5 +1,6 @@
 /** The command line's own notations. Each parser throws what commander reports as a usage error. */
 import { InvalidArgumentError } from 'commander';
+import { formatAddress, parseAddress } from '../config/address.ts';
 import { longestDuration, parseDuration } from '../config/duration.ts';
 import { serviceNamePattern } from '../domain/names.ts';
 
@@ -19,6 +20,24 @@ export function parseTarget(text: string): Target {
   const [, name = '', index] = /^([^/]*)(?:\/(\d{1,6}))?$/.exec(text) ?? [];
   if (!serviceNamePattern.test(name)) throw new InvalidArgumentError('expected NAME or NAME/INDEX, like greeter/0');
   return index === undefined ? { name } : { name, index: Number(index) };
+}
+
+/** `greeter/0`. */
+export function parseInstance(text: string): Required<Target> {
+  const { name, index } = parseTarget(text);
+  if (index !== undefined) return { name, index };
+  throw new InvalidArgumentError('expected NAME/INDEX, like greeter/0');
+}
+
+/** @returns the address in its usual form; of this host only, since whoever reaches it reaches the instance */
+export function parseLoopback(text: string): string {
+  const address = parseAddress(text);
+  if (address && (address.host === 'localhost' || address.host === '::1' || address.host.startsWith('127.'))) {
+    return formatAddress(address);
+  }
+  throw new InvalidArgumentError(
+    'expected a loopback address or a port alone, like 127.0.0.1:9000, [::1]:9000 or 9000',
+  );
 }
 
 export interface ScaleTarget {

@@ -11,6 +11,7 @@ import { events } from './commands/events.ts';
 import { history } from './commands/history.ts';
 import { logs } from './commands/logs.ts';
 import { pack } from './commands/pack.ts';
+import { proxy } from './commands/proxy.ts';
 import { rollback } from './commands/rollback.ts';
 import { scale } from './commands/scale.ts';
 import { startStopRestart } from './commands/start-stop-restart.ts';
@@ -40,6 +41,7 @@ const commands: readonly ((program: Command, run: Run) => void)[] = [
   rollback,
   logs,
   events,
+  proxy,
   pack,
 ];
 

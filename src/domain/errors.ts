@@ -67,6 +67,21 @@ export const errorCatalog = {
     meaning: 'The service has no instance with this index.',
     mend: 'See `slipway status NAME` for the instances there are.',
   },
+  SLIP_INSTANCE_NOT_RUNNING: {
+    status: 503,
+    meaning: 'The instance has no process now.',
+    mend: 'See `slipway status NAME` for why; `slipway start NAME` starts what is stopped or was given up.',
+  },
+  SLIP_INSTANCE_NO_PORT: {
+    status: 409,
+    meaning: 'The instance has no port to be reached at: its service says `port: false`.',
+    mend: 'Leave out `port: false` if it is a server.',
+  },
+  SLIP_HOST_REFUSED: {
+    status: 421,
+    meaning: 'The request is for a host whose name is neither this host’s nor of one of the service’s routes.',
+    mend: 'Ask for `localhost`, for an IP address, or for a host that the service has a route for.',
+  },
   SLIP_REVISION_UNKNOWN: {
     status: 404,
     meaning: 'The service has no such revision, or its release was already collected.',
@@ -231,12 +246,12 @@ export const errorCatalog = {
   SLIP_INSTANCE_UNREACHABLE: {
     status: 502,
     meaning: 'The instance refused the connection, broke it off or answered with something that is not HTTP.',
-    mend: 'See logs/router.log for the cause, by the X-Request-Id of the answer, and `slipway logs NAME`.',
+    mend: 'See `slipway logs NAME`; of a request through the router, logs/router.log has the cause by its X-Request-Id.',
   },
   SLIP_INSTANCE_TIMEOUT: {
     status: 504,
     meaning: 'The instance did not answer in time.',
-    mend: 'See logs/router.log for the cause, by the X-Request-Id of the answer, and `slipway logs NAME`.',
+    mend: 'See `slipway logs NAME`; of a request through the router, logs/router.log has the cause by its X-Request-Id.',
   },
   SLIP_STOPPING: {
     status: 503,

@@ -102,6 +102,7 @@ test('no body makes the API fail, nor changes what it must not', async t => {
 test('unknown fields are refused wherever fields are taken', async t => {
   const { socketPath } = await startApi(t);
   for (const operation of operations) {
+    if (operation.startsWith('ANY')) continue;
     const [method = '', template = ''] = operation.split(' ');
     const path = template.replace(':name', 'greeter');
     const answers = [await rawRequest(socketPath, method, `${path}?unexpected=1`)];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MethodUnknown, match } from '../../src/api/match.ts';
+import { match } from '../../src/api/match.ts';
+import { MethodUnknown } from '../../src/api/problem.ts';
 import { SlipwayError } from '../../src/domain/errors.ts';
 
 const code = (expected: string) => (error: unknown) => error instanceof SlipwayError && error.code === expected;
