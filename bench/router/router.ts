@@ -15,9 +15,9 @@ import { judgeBars } from './bars.ts';
 import { caddy } from './caddy.ts';
 import { pin } from './cores.ts';
 import { type Contender, type Course, underFixedRate, underLoad, whileIdle } from './course.ts';
-import { type Ground, onGround } from './ground.ts';
+import { onGround } from './ground.ts';
 import { haproxy } from './haproxy.ts';
-import { installHttpProxy } from './http-proxy.ts';
+import { httpProxy } from './http-proxy.ts';
 import { measureLookup } from './lookup.ts';
 import { nginx, startInstance } from './nginx.ts';
 import type { ReverseProxy } from './proxy.ts';
@@ -45,7 +45,7 @@ await onGround(async ground => {
     if (missing !== undefined) throw new Error(`cannot measure without it: ${missing}`);
   }
   const slipway = wanted.has('slipway') ? buildSlipwayRouter(join(ground.folder, 'slipway')) : undefined;
-  const proxies = contendersOf(ground, slipway);
+  const proxies = contendersOf(slipway);
   console.log(`load average before: ${loadavg()[0]?.toFixed(1)}`);
   pin(process.pid, 'others');
   const instances = [await ground.start(startInstance), await ground.start(startInstance)];
@@ -73,12 +73,12 @@ await onGround(async ground => {
 });
 
 /** The first is the one that the others are compared with. */
-function contendersOf(ground: Ground, slipway: SlipwayRouter | undefined): readonly ReverseProxy[] {
+function contendersOf(slipway: SlipwayRouter | undefined): readonly ReverseProxy[] {
   const all = [
     ...(wanted.has('nginx') ? [nginx] : []),
     ...(wanted.has('haproxy') ? [haproxy] : []),
     ...(wanted.has('caddy') ? [caddy] : []),
-    ...(wanted.has('http-proxy') ? [installHttpProxy(join(ground.folder, 'http-proxy'))] : []),
+    ...(wanted.has('http-proxy') ? [httpProxy] : []),
     ...(slipway ? [slipway] : []),
   ];
   for (const { name, missing } of all) if (missing !== undefined) console.log(`${name} is left out: ${missing}`);
