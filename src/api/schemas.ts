@@ -20,7 +20,7 @@ import { instanceStates } from '../domain/instance/state.ts';
 import type { IoLimits, Limits, Requests, TotalLimits } from '../domain/limits-spec.ts';
 import { serviceNamePattern } from '../domain/names.ts';
 import type { LogLine } from '../logs/contract.ts';
-import { type Enforcement, mechanisms, type Usage } from '../processes/contract.ts';
+import { type Enforcement, mechanisms, type Pressure, type Usage } from '../processes/contract.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
 
 /** Names of the schemas that the OpenAPI document publishes as components. */
@@ -69,6 +69,14 @@ const usage = z.object({
   cpuSeconds: z.number().describe('CPU time of the whole process tree since its launch.'),
   memory: z.number().describe('Bytes of the whole process tree.'),
   processes: z.number(),
+  openFiles: number,
+  readBytes: bytes.describe('From disks.'),
+  writtenBytes: bytes.describe('To disks.'),
+  throttledSeconds: number.describe('For how long it was not let run for its CPU limit.'),
+  pressure: z
+    .object({ cpu: z.number(), memory: z.number(), io: z.number() } satisfies Shape<Pressure>)
+    .exactOptional()
+    .describe('Seconds in which some of its processes waited for what was scarce (cgroup v2).'),
 } satisfies Shape<Usage>) satisfies z.ZodType<Usage>;
 
 const enforcement = z.object({

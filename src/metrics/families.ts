@@ -76,6 +76,8 @@ function instanceFamilies(services: readonly ServiceStatus[]): Family[] {
   const used = services
     .flatMap(service => service.instances)
     .flatMap(({ service, index, revision, usage }) => (usage ? [{ labels: { service, index, revision }, usage }] : []));
+  const known = (key: 'openFiles' | 'readBytes' | 'writtenBytes' | 'throttledSeconds') =>
+    used.flatMap(({ labels, usage }) => (usage[key] === undefined ? [] : [{ labels, value: usage[key] }]));
   return [
     counter(
       'slipway_instance_cpu_seconds_total',
@@ -91,6 +93,21 @@ function instanceFamilies(services: readonly ServiceStatus[]): Family[] {
       'slipway_instance_processes',
       'Processes in the instance’s tree.',
       used.map(({ labels, usage }) => ({ labels, value: usage.processes })),
+    ),
+    gauge('slipway_instance_open_files', 'Open files of the instance’s tree.', known('openFiles')),
+    counter('slipway_instance_read_bytes_total', 'Bytes that the instance read from disks.', known('readBytes')),
+    counter('slipway_instance_written_bytes_total', 'Bytes that the instance wrote to disks.', known('writtenBytes')),
+    counter(
+      'slipway_instance_throttled_seconds_total',
+      'For how long the instance was not let run, for its CPU limit.',
+      known('throttledSeconds'),
+    ),
+    counter(
+      'slipway_instance_pressure_seconds_total',
+      'For how long some process of the instance waited for a resource that was scarce.',
+      used.flatMap(({ labels, usage: { pressure = {} } }) =>
+        Object.entries(pressure).map(([resource, value]) => ({ labels: { ...labels, resource }, value })),
+      ),
     ),
   ];
 }

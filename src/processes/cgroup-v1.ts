@@ -36,6 +36,7 @@ import {
   type LimitKey,
   Unavailable,
 } from './enforcement.ts';
+import { GroupUsage } from './group-usage.ts';
 import type { CgroupMounts } from './mounts.ts';
 import { killEach } from './signals.ts';
 import { usageOf } from './usage.ts';
@@ -208,6 +209,7 @@ class V1Enclosure implements Enclosure {
   readonly entrances: readonly string[];
   readonly #missing: ReadonlyMap<Controller, string>;
   readonly #clock: Clock;
+  #usage: GroupUsage | undefined;
 
   constructor(folders: Folders, missing: ReadonlyMap<Controller, string>, clock: Clock) {
     this.folders = folders;
@@ -241,15 +243,19 @@ class V1Enclosure implements Enclosure {
   }
 
   async usage(): Promise<Usage | undefined> {
-    const pids = processesIn(this.#home);
-    const cpu = readNumber(this.folders.get('cpuacct') ?? '', 'cpuacct.usage');
-    const memory = readNumber(this.folders.get('memory') ?? '', 'memory.usage_in_bytes');
-    if (cpu === undefined || memory === undefined) return usageOf(pids);
-    const reclaimable = readCounter(this.folders.get('memory') ?? '', 'memory.stat', 'total_inactive_file') ?? 0;
-    return { cpuSeconds: cpu / 1e9, memory: Math.max(0, memory - reclaimable), processes: pids.length };
+    this.#usage ??= new GroupUsage({
+      version: 1,
+      members: this.#home,
+      cpu: this.folders.get('cpu'),
+      cpuacct: this.folders.get('cpuacct'),
+      memory: this.folders.get('memory'),
+    });
+    return this.#usage.read() ?? usageOf(processesIn(this.#home));
   }
 
   async remove(): Promise<void> {
+    this.#usage?.close();
+    this.#usage = undefined;
     for (const group of this.cgroups) {
       await removeGroup(group, this.#clock);
       removeIfEmpty(dirname(group));

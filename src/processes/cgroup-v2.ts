@@ -28,6 +28,7 @@ import {
 import type { Enforcement, TreeRecord, Usage } from './contract.ts';
 import { type Containment, type Enclosure, type NewEnclosure, serviceOf, totalPrefix } from './enclosure.ts';
 import { type Applier, type Appliers, type Asked, enforce, type LimitKey, Unavailable } from './enforcement.ts';
+import { GroupUsage } from './group-usage.ts';
 import { ioAppliers } from './io-limits.ts';
 import { type CgroupMounts, ownCgroup } from './mounts.ts';
 import { readStat } from './procfs.ts';
@@ -171,6 +172,7 @@ class V2Enclosure implements Enclosure {
   readonly entrances: readonly string[];
   readonly #group: string;
   readonly #clock: Clock;
+  #usage: GroupUsage | undefined;
 
   constructor(group: string, clock: Clock) {
     this.cgroups = [group];
@@ -203,15 +205,14 @@ class V2Enclosure implements Enclosure {
   }
 
   async usage(): Promise<Usage | undefined> {
-    const pids = processesIn(this.#group);
-    const cpu = readCounter(this.#group, 'cpu.stat', 'usage_usec');
-    const memory = readNumber(this.#group, 'memory.current');
-    if (cpu === undefined || memory === undefined) return usageOf(pids);
-    const reclaimable = readCounter(this.#group, 'memory.stat', 'inactive_file') ?? 0;
-    return { cpuSeconds: cpu / 1e6, memory: Math.max(0, memory - reclaimable), processes: pids.length };
+    const group = this.#group;
+    this.#usage ??= new GroupUsage({ version: 2, members: group, cpu: group, cpuacct: group, memory: group });
+    return this.#usage.read() ?? usageOf(processesIn(group));
   }
 
   async remove(): Promise<void> {
+    this.#usage?.close();
+    this.#usage = undefined;
     await removeGroup(this.#group, this.#clock);
     removeIfEmpty(dirname(this.#group));
   }

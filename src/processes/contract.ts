@@ -73,12 +73,27 @@ export interface Exit {
 
 /**
  * CPU time in seconds since the launch, memory in bytes (what could not be reclaimed at once), of the whole tree.
- * Without cgroups, the CPU time of processes that have ended is missing and memory is resident size.
+ * Without cgroups, the CPU time of processes that have ended is missing and memory is resident size. What is absent
+ * can't be known on this host.
  */
 export interface Usage {
   readonly cpuSeconds: number;
   readonly memory: number;
   readonly processes: number;
+  readonly openFiles?: number;
+  /** Bytes from and to disks. Under cgroup v1, of the processes that live. */
+  readonly readBytes?: number;
+  readonly writtenBytes?: number;
+  /** For how long it was not let run although it could have, for its CPU limit. */
+  readonly throttledSeconds?: number;
+  readonly pressure?: Pressure;
+}
+
+/** Seconds in which some of its processes waited for a resource that was scarce (PSI; cgroup v2). */
+export interface Pressure {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly io: number;
 }
 
 /** `process`: an attribute of each process, such as its priority. `watchdog`: Slipway measures, and ends what exceeds. */

@@ -270,7 +270,16 @@ export class MemoryControl implements Control {
       port: 20_000 + index,
       restarts: 0,
       uptime: 192_000,
-      usage: { cpuSeconds: 1.92, memory: 35_651_584, processes: 1 },
+      usage: {
+        cpuSeconds: 1.92,
+        memory: 35_651_584,
+        processes: 1,
+        openFiles: 21,
+        readBytes: 4096,
+        writtenBytes: 8192,
+        throttledSeconds: 0.5,
+        pressure: { cpu: 0.1, memory: 0, io: 0.2 },
+      },
       limits: [
         { limit: 'memory', asked: 2 ** 28, inForce: 2 ** 28, by: 'cgroup-v2' },
         { limit: 'cpu', asked: 0.5, by: 'not enforced', why: 'the host has no cpu controller' },
