@@ -228,6 +228,16 @@ export const errorCatalog = {
     meaning: 'The router has no route for this host and path.',
     mend: 'Check the `route:` of the service; `slipway describe NAME` shows the routes in force.',
   },
+  SLIP_RATE_LIMITED: {
+    status: 429,
+    meaning: 'The client made more requests than the route allows.',
+    mend: 'Wait for as many seconds as Retry-After says; the limit is `rateLimit:` of the route.',
+  },
+  SLIP_RESPONSE_UNREADABLE: {
+    status: 500,
+    meaning: 'The file that the route responds with cannot be read.',
+    mend: 'Check `respond: body: file:` of the route; logs/router.log has the cause.',
+  },
   SLIP_NO_READY_INSTANCE: {
     status: 503,
     meaning: 'The service that the route leads to has no ready instance now.',

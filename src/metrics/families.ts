@@ -178,12 +178,23 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
       'Requests under way.',
       routed.map(({ name, own }) => ({ labels: { service: name }, value: own.inFlight })),
     ),
+    counter(
+      'slipway_router_bytes_total',
+      'Octets from (in) and to (out) clients, of exchanges that are over.',
+      routed.flatMap(({ name, own }) => [
+        { labels: { service: name, direction: 'in' }, value: own.bytesIn ?? 0 },
+        { labels: { service: name, direction: 'out' }, value: own.bytesOut ?? 0 },
+      ]),
+    ),
     counter('slipway_router_unrouted_total', 'Requests that met no route.', [{ labels: {}, value: traffic.unrouted }]),
     counter(
       'slipway_router_rejected_total',
-      'Requests that were refused for what they are, by reason.',
+      'Requests that the router refused or cut off, by reason.',
       Object.entries(traffic.rejected).map(([reason, value]) => ({ labels: { reason }, value })),
     ),
+    counter('slipway_router_access_log_dropped_total', 'Lines that the access log lost.', [
+      { labels: {}, value: traffic.accessLogDropped ?? 0 },
+    ]),
     gauge('slipway_router_open_connections', 'Connections of clients.', [
       { labels: {}, value: traffic.openConnections },
     ]),

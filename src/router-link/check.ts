@@ -4,6 +4,9 @@
  */
 export type Check<T> = (value: unknown, at: string) => T;
 
+/** For a shape in which what is optional may be left out. */
+export type Checks<T> = { readonly [K in keyof T]-?: Check<T[K]> };
+
 export class CheckError extends Error {
   constructor(at: string, expected: string) {
     super(`${at || 'the message'}: expected ${expected}`);

@@ -7,6 +7,7 @@ import type { ProcessIdentity } from '../processes/contract.ts';
 import {
   boolean,
   type Check,
+  type Checks,
   fallback,
   integer,
   list,
@@ -122,13 +123,16 @@ const stats = shape<RouterStats>({
       queued: count,
       queue: map(count),
       breaker: map(count),
-    }),
+      bytesIn: optional(count),
+      bytesOut: optional(count),
+    } as Checks<ServiceTraffic>),
   ),
   unrouted: count,
   rejected: map(count),
   openConnections: count,
   workers: fallback(list(shape<WorkerStats>({ pid: count, memory: count, connections: count }), 1000), []),
-});
+  accessLogDropped: optional(count),
+} as Checks<RouterStats>);
 
 const table = shape<{ type: 'table'; table: RouteTable }>({ type: literal('table'), table: tableCheck });
 const stop = shape<{ type: 'stop'; grace: number }>({ type: literal('stop'), grace: milliseconds });

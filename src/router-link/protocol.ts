@@ -40,11 +40,13 @@ export interface RouterStats {
   readonly services: Readonly<Record<string, ServiceTraffic>>;
   /** Requests that met no route. */
   readonly unrouted: number;
-  /** Requests that were refused for what they are, by reason. */
+  /** Requests that the router refused or cut off, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   readonly openConnections: number;
   /** Those alive that answered. */
   readonly workers: readonly WorkerStats[];
+  /** Lines that the access log lost. A router of an earlier version doesn't say. */
+  readonly accessLogDropped?: number;
 }
 
 export interface WorkerStats {
@@ -69,6 +71,9 @@ export interface ServiceTraffic extends BalanceStats {
   /** Requests that the router itself answered with 503, by reason: see {@link Unavailable}. */
   readonly unavailable: Readonly<Record<string, number>>;
   readonly inFlight: number;
+  /** Octets from and to clients, of exchanges that are over. A router of an earlier version doesn't say. */
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
 }
 
 /** Why a request was not sent to any instance. */

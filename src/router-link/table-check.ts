@@ -1,4 +1,5 @@
 /** What a route table must be like; see `domain/route-spec.ts`, `traffic-spec.ts`, `router-spec.ts` for what it means. */
+import { isEditable } from '../domain/header-names.ts';
 import type { HeaderRules, RateLimitSpec, RedirectSpec, RespondSpec, RouteSpec } from '../domain/route-spec.ts';
 import {
   type AccessLogSpec,
@@ -19,6 +20,8 @@ import type {
 import {
   boolean,
   type Check,
+  CheckError,
+  type Checks,
   either,
   fallback,
   integer,
@@ -34,20 +37,25 @@ import {
 } from './check.ts';
 import type { Endpoint, RoutedService, RouteTable } from './protocol.ts';
 
-/** A shape in which what is optional may be left out. */
-type Checks<T> = { readonly [K in keyof T]-?: Check<T[K]> };
-
 const count = integer(0, Number.MAX_SAFE_INTEGER);
 const milliseconds = integer(0, 2 ** 31 - 1);
 const headerName = text(256, /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/);
 const headerValue = text(8192, /^[\t\x20-\x7e\u0080-\u00ff]*$/);
 const path = text(4096, /^\/[^\0]*$/);
 
-const headerRules = shape<HeaderRules>({
-  set: map(headerValue),
-  add: map(headerValue),
-  remove: list(headerName, 1000),
-});
+/** As the router writes them into messages without a further look. */
+const editableName: Check<string> = (value, at) => {
+  if (typeof value !== 'string' || !isEditable(value)) throw new CheckError(at, 'the name of a header for rules');
+  return value;
+};
+
+const headers: Check<Readonly<Record<string, string>>> = (value, at) => {
+  const checked = map(headerValue)(value, at);
+  for (const name of Object.keys(checked)) editableName(name, at);
+  return checked;
+};
+
+const headerRules = shape<HeaderRules>({ set: headers, add: headers, remove: list(editableName, 1000) });
 
 const rateLimit = shape<RateLimitSpec>({
   requests: count,
@@ -60,7 +68,7 @@ const redirect = shape<RedirectSpec>({ to: text(4096, /^[\x21-\x7e]+$/), status:
 
 const respond = shape<RespondSpec>({
   status: integer(200, 599),
-  headers: map(headerValue),
+  headers,
   body: either(shape({ text: text(16 * 1024 * 1024) }), shape({ file: path })),
 });
 

@@ -3,14 +3,21 @@
  * wins (exact, then the longest suffix, then any), and among those the one with the longest path. A lookup costs by
  * the labels of the host and the depth of the routes, not by their number nor by the length of the request's path.
  */
+import type { RouteSpec } from '../domain/route-spec.ts';
 import type { RoutedService } from '../router-link/protocol.ts';
 import { normalHost } from './http1/host.ts';
+import type { RoutePolicy } from './policy/route-policy.ts';
 
 export interface RouteMatch {
-  readonly service: string;
+  /** `undefined`: none, the router itself answers. */
+  readonly service: string | undefined;
   /** What to take off the front of the path: empty, or `/prefix` without a slash at its end. */
   readonly strip: string;
+  /** What else is done to its requests and their responses. */
+  readonly policy: RoutePolicy | undefined;
 }
+
+type PolicyOf = (service: string | undefined, route: RouteSpec) => RoutePolicy | undefined;
 
 interface Segment {
   match: RouteMatch | undefined;
@@ -23,14 +30,14 @@ export class Routes {
   readonly #suffix = new Map<string, Segment>();
   readonly #any = segment();
 
-  constructor(services: readonly Pick<RoutedService, 'name' | 'routes'>[]) {
-    for (const service of services) {
-      for (const route of service.routes) {
-        const prefix = route.path.replace(/\/+$/, '');
-        const match = { service: service.name, strip: route.stripPrefix ? prefix : '' };
-        insert(this.#root(route.host), prefix, match);
-      }
-    }
+  /** @param own routes that the router itself answers */
+  constructor(
+    services: readonly Pick<RoutedService, 'name' | 'routes'>[],
+    own: readonly RouteSpec[] = [],
+    policyOf: PolicyOf = () => undefined,
+  ) {
+    for (const { name, routes } of services) for (const route of routes) this.#add(name, route, policyOf(name, route));
+    for (const route of own) this.#add(undefined, route, policyOf(undefined, route));
   }
 
   /**
@@ -47,6 +54,11 @@ export class Routes {
       }
     }
     return find(this.#any, path);
+  }
+
+  #add(service: string | undefined, route: RouteSpec, policy: RoutePolicy | undefined): void {
+    const prefix = route.path.replace(/\/+$/, '');
+    insert(this.#root(route.host), prefix, { service, strip: route.stripPrefix ? prefix : '', policy });
   }
 
   #root(host: string | undefined): Segment {

@@ -25,6 +25,8 @@ export class ServiceCounters {
     'breaker-open': 0,
   };
   #inFlight = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
 
   begun(): void {
     this.#inFlight += 1;
@@ -40,9 +42,11 @@ export class ServiceCounters {
     this.#latency[bucket] = (this.#latency[bucket] ?? 0) + 1;
   }
 
-  /** Also when its upgraded connection was closed. */
-  ended(): void {
+  /** Also when its upgraded connection was closed. @param bytesIn from the client @param bytesOut to it */
+  ended(bytesIn: number, bytesOut: number): void {
     this.#inFlight -= 1;
+    this.#bytesIn += bytesIn;
+    this.#bytesOut += bytesOut;
   }
 
   retried(): void {
@@ -77,6 +81,8 @@ export class ServiceCounters {
       retriesRefused: this.#retriesRefused,
       unavailable: { ...this.#unavailable },
       inFlight: this.#inFlight,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
       ...balance,
     };
   }
@@ -101,16 +107,23 @@ export class Traffic {
     this.#unrouted += 1;
   }
 
-  /** A request that was refused for what it is; the reason is one of a fixed set. */
+  /** The reason is one of a fixed set. */
   rejected(reason: string): void {
     this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
   }
 
   /** @param balance by service, of all that there ever were */
-  stats(openConnections: number, balance: ReadonlyMap<string, BalanceStats>): RouterStats {
+  stats(openConnections: number, balance: ReadonlyMap<string, BalanceStats>, accessLogDropped = 0): RouterStats {
     const services = Object.fromEntries([...balance].map(([name, own]) => [name, this.of(name).stats(own)]));
     const worker = { pid: process.pid, memory: residentMemory(), connections: openConnections };
-    return { services, unrouted: this.#unrouted, rejected: { ...this.#rejected }, openConnections, workers: [worker] };
+    return {
+      services,
+      unrouted: this.#unrouted,
+      rejected: { ...this.#rejected },
+      openConnections,
+      workers: [worker],
+      accessLogDropped,
+    };
   }
 }
 

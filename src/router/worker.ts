@@ -101,6 +101,7 @@ export class Worker {
     );
     setInterval(() => this.#look(), lookEvery);
     this.#others.look();
+    process.on('exit', () => this.#routing.flushNow());
   }
 
   /** Those in flight have `grace` to finish. A worker that was succeeded ends only itself. */
@@ -120,6 +121,7 @@ export class Worker {
     }
     await this.#routing.forwarder.retire(0);
     this.#successor?.count();
+    await this.#routing.close();
     if (served) {
       const end = performance.now() + grace;
       while (this.#others.drains.others().length > 0 && performance.now() < end) await sleep(lookEvery / 10);
@@ -296,6 +298,7 @@ export class Worker {
     });
     await this.#routing.forwarder.retire(linger);
     await this.#successor.lastWord();
+    await this.#routing.close();
     process.exit(endCode);
   }
 

@@ -3,11 +3,14 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import type { RouteSpec } from '../../src/domain/route-spec.ts';
 import { defaultSettings, type RouterSettings } from '../../src/domain/router-spec.ts';
 import { Balancer } from '../../src/router/balancer.ts';
-import type { LogFields } from '../../src/router/log.ts';
+import type { Log, LogFields } from '../../src/router/log.ts';
 import { defaultLimits, type Forwarder, type ForwardLimits } from '../../src/router/plane/forwarder.ts';
 import { Plane, type PlaneOptions } from '../../src/router/plane/plane.ts';
+import type { AccessLog } from '../../src/router/policy/access-log.ts';
+import { Policies } from '../../src/router/policy/route-policy.ts';
 import { Routes } from '../../src/router/routes.ts';
 import { Traffic } from '../../src/router/traffic.ts';
 import type { RoutedService, RouterStats } from '../../src/router-link/protocol.ts';
@@ -18,6 +21,12 @@ const patience = 10_000;
 
 /** What is made for a test, and gone when that ends. */
 export type Scope = Pick<TestContext, 'after'>;
+/** What a test wants to be otherwise than by default. */
+export interface TestSettings extends Partial<ForwardLimits> {
+  /** Routes of the router itself. */
+  readonly routes?: readonly RouteSpec[];
+  readonly accessLog?: AccessLog;
+}
 
 export class TestForwarder {
   readonly forwarder: Forwarder;
@@ -25,10 +34,18 @@ export class TestForwarder {
   readonly #traffic = new Traffic();
   readonly logged: LogFields[] = [];
   port = 0;
+  /** In force from the next message on. */
+  readonly limits: { -readonly [Name in keyof ForwardLimits]: ForwardLimits[Name] };
+  readonly #log: Log;
+  readonly #own: readonly RouteSpec[];
+  #policies: Policies | undefined;
   #routes = new Routes([]);
 
-  private constructor(limits: Partial<ForwardLimits>, options: PlaneOptions) {
+  private constructor({ routes = [], accessLog, ...limits }: TestSettings, options: PlaneOptions) {
     const write = (fields: LogFields) => void this.logged.push(fields);
+    this.#log = { info: write, warn: write, error: write };
+    this.#own = routes;
+    this.limits = { ...defaultLimits, ...limits };
     this.balancer = new Balancer(() => performance.now(), {
       left: upstream => this.forwarder.left(upstream),
       vacated: () => {},
@@ -38,8 +55,9 @@ export class TestForwarder {
         routes: () => this.#routes,
         balancer: this.balancer,
         traffic: this.#traffic,
-        log: { info: write, warn: write, error: write },
-        limits: { ...defaultLimits, ...limits },
+        accessLog: () => accessLog,
+        log: this.#log,
+        limits: this.limits,
       },
       options,
     );
@@ -48,10 +66,10 @@ export class TestForwarder {
   static async create(
     t: Scope,
     services: readonly RoutedService[],
-    limits: Partial<ForwardLimits> = {},
+    settings: TestSettings = {},
     options: PlaneOptions = {},
   ): Promise<TestForwarder> {
-    const router = new TestForwarder(limits, options);
+    const router = new TestForwarder(settings, options);
     router.apply(services);
     t.after(async () => {
       router.apply([]);
@@ -75,7 +93,9 @@ export class TestForwarder {
   }
 
   apply(services: readonly RoutedService[]): void {
-    this.#routes = new Routes(services);
+    const policies = new Policies({ log: this.#log, workers: 1 }, this.#policies);
+    this.#policies = policies;
+    this.#routes = new Routes(services, this.#own, (service, route) => policies.of(service, route));
     this.balancer.apply(services);
   }
 

@@ -1,51 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { Agent } from 'node:http';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, echo } from '../helpers/ask.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { deadPort, httpInstance, RawClient, rawInstance, TestForwarder } from '../helpers/forwarder.ts';
 import { anyRoute } from '../helpers/router.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly trailers: NodeJS.Dict<string>;
-  readonly body: string;
-}
-
-interface Ask {
-  readonly path?: string;
-  readonly method?: string;
-  readonly headers?: Record<string, string> | readonly string[];
-  readonly body?: string;
-  readonly agent?: Agent;
-}
-
-async function ask(port: number, { path = '/', method = 'GET', headers = {}, body, agent }: Ask = {}): Promise<Answer> {
-  const outgoing = request({ port, host: '127.0.0.1', path, method, headers, agent: agent ?? false });
-  outgoing.on('error', () => {}); // Before the response `once` rejects, after it the response fails.
-  outgoing.end(body);
-  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
-  incoming.setEncoding('utf8');
-  let text = '';
-  for await (const chunk of incoming) text += chunk;
-  return { status: incoming.statusCode ?? 0, headers: incoming.headers, trailers: incoming.trailers, body: text };
-}
-
-/** Answers with what it was asked, its name among it. */
-function echo(name: string) {
-  return (incoming: IncomingMessage, response: import('node:http').ServerResponse) => {
-    let body = '';
-    incoming.on('data', chunk => {
-      body += chunk;
-    });
-    incoming.on('end', () => {
-      const { method, url, rawHeaders, headers, rawTrailers } = incoming;
-      response.end(JSON.stringify({ name, method, url, rawHeaders, headers, rawTrailers, body }));
-    });
-  };
-}
 
 test('requests go round robin to the instances of the service whose route matches', async t => {
   const ports = await Promise.all(['a', 'b', 'c'].map(name => httpInstance(t, echo(name))));
@@ -211,7 +171,7 @@ test('an instance that says nothing: 504', async t => {
 
 test('a client that stops in the middle of its request: 408', async t => {
   const port = await httpInstance(t, echo('a'));
-  const router = await TestForwarder.create(t, [anyRoute('a', { id: 'a', port })], { headTimeout: 100 });
+  const router = await TestForwarder.create(t, [anyRoute('a', { id: 'a', port })], { bodyTimeout: 100 });
   const client = new RawClient(router.port);
   client.head('POST / HTTP/1.1', 'Host: x', 'Content-Length: 10').send('half');
   await eventually('the answer', () => client.ended);

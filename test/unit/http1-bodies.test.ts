@@ -18,11 +18,17 @@ interface Outcome {
   readonly rest: string;
 }
 
-function chunked(pieces: readonly string[], nominated?: ReadonlySet<string>, most = any): Outcome {
+function chunkedBody(nominated?: ReadonlySet<string>): Body {
   const body = new Body(limits);
   const framing = new Framing();
   framing.chunked = true;
-  body.begin('chunked', framing, nominated, most);
+  body.begin('chunked', framing, nominated);
+  return body;
+}
+
+function chunked(pieces: readonly string[], nominated?: ReadonlySet<string>, most = any): Outcome {
+  const body = chunkedBody(nominated);
+  body.limitTo(most);
   let passed = '';
   let content = '';
   let rest = '';
@@ -98,8 +104,17 @@ test('a body may be no larger than the limit, however it is framed', () => {
   const framing = new Framing();
   framing.length = 6;
   const body = new Body(limits);
-  body.begin('length', framing, undefined, 5);
+  body.begin('length', framing, undefined);
+  assert.equal(body.rejection, undefined);
+  body.limitTo(6);
+  assert.equal(body.rejection, undefined);
+  body.limitTo(5);
   assert.equal(body.rejection, 'body-too-large');
+  const whole = chunkedBody();
+  const bytes = Buffer.from('3\r\nabc\r\n0\r\n\r\n');
+  whole.take(bytes, 0, bytes.length);
+  whole.limitTo(2);
+  assert.equal(whole.rejection, 'body-too-large', 'also of what was taken before');
 });
 
 test('any chunks in any pieces: the same is passed on, and the end is found to the octet', () => {
@@ -140,13 +155,13 @@ test('a body by length, by nothing, and to the end of the connection', () => {
   const framing = new Framing();
   framing.length = 5;
   const bytes = Buffer.from('abcdefgh');
-  body.begin('length', framing, undefined, any);
+  body.begin('length', framing, undefined);
   assert.equal(body.take(bytes, 0, 3), 3);
   assert.deepEqual([body.done, body.ended()], [false, false]);
   assert.equal(body.take(bytes, 3, 8), 5);
   assert.deepEqual([body.done, body.passEnd, body.tail], [true, 5, '']);
-  body.begin('none', framing, undefined, any);
+  body.begin('none', framing, undefined);
   assert.deepEqual([body.done, body.take(bytes, 0, 8)], [true, 0]);
-  body.begin('eof', framing, undefined, any);
+  body.begin('eof', framing, undefined);
   assert.deepEqual([body.take(bytes, 0, 8), body.done, body.ended(), body.done], [8, false, true, true]);
 });

@@ -15,6 +15,7 @@ const facts: RequestFacts = {
   path: '/',
   strippedPrefix: '',
   requestId: 'r-1',
+  traceparent: '',
   origin: 'X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: http\r\n',
   upgrades: false,
 };

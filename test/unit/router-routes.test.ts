@@ -40,7 +40,7 @@ function slowly(services: readonly { name: string; routes: readonly RouteSpec[] 
       const [hx, hy] = [hostRank(x.spec), hostRank(y.spec)];
       return hx === hy ? y.prefix.length - x.prefix.length : hy > hx ? 1 : -1;
     });
-  return best && { service: best.service, strip: best.spec.stripPrefix ? best.prefix : '' };
+  return best && { service: best.service, strip: best.spec.stripPrefix ? best.prefix : '', policy: undefined };
 }
 
 test('the most specific host wins, then the longest path, as a plain search finds it', () => {
@@ -57,9 +57,9 @@ test('the most specific host wins, then the longest path, as a plain search find
 
 test('prefixes are of whole segments', () => {
   const routes = new Routes([{ name: 'api', routes: [{ path: '/api', stripPrefix: true }] }]);
-  assert.deepEqual(routes.match('x', '/api'), { service: 'api', strip: '/api' });
-  assert.deepEqual(routes.match('x', '/api/'), { service: 'api', strip: '/api' });
-  assert.deepEqual(routes.match('x', '/api?x'), { service: 'api', strip: '/api' });
+  assert.deepEqual(routes.match('x', '/api'), { service: 'api', strip: '/api', policy: undefined });
+  assert.deepEqual(routes.match('x', '/api/'), { service: 'api', strip: '/api', policy: undefined });
+  assert.deepEqual(routes.match('x', '/api?x'), { service: 'api', strip: '/api', policy: undefined });
   assert.equal(routes.match('x', '/apis'), undefined);
   assert.equal(routes.match('x', '/a'), undefined);
   assert.equal(routes.match('x', '*'), undefined);

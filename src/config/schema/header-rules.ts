@@ -1,28 +1,13 @@
 /** Fields that the router sets, adds or removes. */
 import { z } from 'zod';
+import { isEditable } from '../../domain/header-names.ts';
 import { list, text, verbatim } from './scalars.ts';
 import { section } from './section.ts';
-
-/**
- * What a message is framed by, what concerns one connection only (RFC 9110, section 7.6.1), and where a request goes,
- * are the router's own to say.
- */
-const own = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 const nameError = 'the name of a header, which is not about framing or connections';
 
 export const headerName = text(nameError, /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/)
-  .refine(name => !own.has(name.toLowerCase()), { error: nameError })
+  .refine(isEditable, { error: nameError })
   .meta({ title: 'header name' });
 
 const valueError = 'text without line breaks and control characters';

@@ -10,6 +10,7 @@ export type BodyKind = 'none' | 'length' | 'chunked' | 'eof';
 export class Body {
   readonly #chunks: ChunkFollower;
   #left = 0;
+  #length = 0;
   #most = Number.POSITIVE_INFINITY;
   kind: BodyKind = 'none';
   done = true;
@@ -26,18 +27,22 @@ export class Body {
     return this.kind === 'chunked' ? this.#chunks.tail : '';
   }
 
-  /**
-   * @param nominated trailers that Connection tells to drop, in lower case
-   * @param most bytes of content that are accepted
-   */
-  begin(kind: BodyKind, framing: Framing, nominated: ReadonlySet<string> | undefined, most: number): void {
+  /** @param nominated trailers that Connection tells to drop, in lower case */
+  begin(kind: BodyKind, framing: Framing, nominated: ReadonlySet<string> | undefined): void {
     this.kind = kind;
-    this.#left = framing.length;
-    this.#most = most;
+    this.#length = kind === 'length' ? framing.length : 0;
+    this.#left = this.#length;
+    this.#most = Number.POSITIVE_INFINITY;
     this.rejection = undefined;
     this.done = kind === 'none' || (kind === 'length' && framing.length === 0);
     if (kind === 'chunked') this.#chunks.begin(nominated);
-    if (kind === 'length' && framing.length > most) this.rejection = 'body-too-large';
+  }
+
+  /** From now on, and for what was taken already. @param most bytes of content that are accepted */
+  limitTo(most: number): void {
+    this.#most = most;
+    const told = this.kind === 'chunked' ? this.#chunks.announced : this.#length;
+    if (told > most) this.rejection ??= 'body-too-large';
   }
 
   /**

@@ -20,6 +20,8 @@ export const field = {
   origin: 13,
   date: 14,
   contentType: 15,
+  traceparent: 16,
+  tracestate: 17,
 } as const;
 
 export type Field = (typeof field)[keyof typeof field];
@@ -43,6 +45,8 @@ const names: Readonly<Record<string, Field>> = {
   forwarded: field.origin,
   date: field.date,
   'content-type': field.contentType,
+  traceparent: field.traceparent,
+  tracestate: field.tracestate,
 };
 
 interface Known {

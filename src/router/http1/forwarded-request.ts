@@ -7,6 +7,8 @@ export interface RequestFacts {
   readonly path: string;
   readonly strippedPrefix: string;
   readonly requestId: string;
+  /** Where it begins a trace; empty where it came with one. */
+  readonly traceparent: string;
   /** `X-Forwarded-For: …` and what else is the same for all requests of a connection, with line ends. */
   readonly origin: string;
   /** Whether the wish for another protocol is passed on. */
@@ -34,6 +36,7 @@ export function forwardedRequest(bytes: Buffer, head: RequestHead, facts: Reques
   if (head.maxForwards > 0 && isTraced(method)) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   text += `${facts.origin}X-Forwarded-Host: ${head.host}\r\n`;
   if (facts.strippedPrefix !== '') text += `X-Forwarded-Prefix: ${facts.strippedPrefix}\r\n`;
+  if (facts.traceparent !== '') text += `Traceparent: ${facts.traceparent}\r\n`;
   return `${text}X-Request-Id: ${facts.requestId}\r\nVia: 1.${minor} ${pseudonym}\r\n\r\n`;
 }
 

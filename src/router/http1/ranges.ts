@@ -44,4 +44,11 @@ export class Ranges {
     for (const [start, end] of [...ends].sort(([a], [b]) => a - b)) all.add(start, end);
     return all;
   }
+
+  /** Takes those of the other in. */
+  merge(other: Ranges): void {
+    const all = this.with(other);
+    this.clear();
+    for (let index = 0; index < all.count; index++) this.add(all.start(index), all.end(index));
+  }
 }

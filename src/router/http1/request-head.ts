@@ -5,7 +5,9 @@ import { Framing } from './framing.ts';
 import { Head, isCanonical, isSame, isWord, type KnownField, latin1 } from './head.ts';
 import { isAuthority, normalHost } from './host.ts';
 import { isDigit, isTarget, isToken, octet } from './octets.ts';
+import { Ranges } from './ranges.ts';
 import type { Rejection } from './rejection.ts';
+import { isTraceparent } from './trace-context.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'].map(name => Buffer.from(name));
 const methodNames = methods.map(String);
@@ -34,6 +36,8 @@ export class RequestHead extends Head {
   maxForwards = -1;
   /** That came, if it is one that can be believed. */
   requestId = '';
+  /** That came, if it is one that is valid; then it is passed on, else not. */
+  traceparent = '';
   /** Whether the start line can be passed on as it is. */
   plainStart = true;
   /** Where the start line begins; empty lines before it are skipped (RFC 9112, section 2.2). */
@@ -46,6 +50,9 @@ export class RequestHead extends Head {
   /** The last valid Host: on one connection it is nearly always the same. */
   #lastHost = '';
   #lastHostName = '';
+  #traceparents = 0;
+  /** All Traceparent and Tracestate fields. */
+  readonly #traceFields = new Ranges();
 
   /** Whether Host has to be written anew. */
   get rewritesHost(): boolean {
@@ -61,6 +68,9 @@ export class RequestHead extends Head {
     this.maxForwards = -1;
     this.requestId = '';
     this.#requestIds = 0;
+    this.traceparent = '';
+    this.#traceparents = 0;
+    this.#traceFields.clear();
     this.#hostStart = -1;
     this.#hostCanonical = false;
     this.#authority = undefined;
@@ -194,6 +204,14 @@ export class RequestHead extends Head {
         this.#requestIds++;
         if (valueEnd - valueStart <= longestRequestId) this.requestId = latin1(bytes, valueStart, valueEnd);
         break;
+      case field.traceparent:
+        this.#traceparents++;
+        this.traceparent = latin1(bytes, valueStart, valueEnd);
+        this.#traceFields.add(nameStart, lineEnd);
+        return undefined;
+      case field.tracestate:
+        this.#traceFields.add(nameStart, lineEnd);
+        return undefined;
       case field.hop:
       case field.keepAlive:
       case field.origin:
@@ -215,7 +233,15 @@ export class RequestHead extends Head {
     if (!options.te) this.acceptsTrailers = false;
     if (this.minor === 0) this.expectsContinue = false;
     if (this.#requestIds !== 1 || !/^[\w.:+/=@-]+$/.test(this.requestId)) this.requestId = '';
+    if (!this.#traceFields.isEmpty) this.#judgeTrace();
     return framing.judge(this.minor);
+  }
+
+  /** What says no trace, or more than one, is not passed on, nor is what came with it (W3C Trace Context, section 4.3). */
+  #judgeTrace(): void {
+    if (this.#traceparents === 1 && isTraceparent(this.traceparent)) return;
+    this.traceparent = '';
+    this.dropped.merge(this.#traceFields);
   }
 
   #validHost(bytes: Uint8Array): boolean {

@@ -94,6 +94,8 @@ export class ResponseHead extends Head {
       case field.maxForwards:
       case field.origin:
       case field.contentType:
+      case field.traceparent:
+      case field.tracestate:
         return undefined;
       case field.date:
         this.hasDate = true;

@@ -11,7 +11,7 @@ export interface TrailerLimits extends HeadLimits {
 
 export class TrailerSection {
   readonly #limits: TrailerLimits;
-  /** Made when the first trailer comes, which is seldom. */
+  /** Made when trailers come, which is seldom. */
   #fields: TrailerFields | undefined;
   #held: Buffer | undefined;
   #nominated: ReadonlySet<string> | undefined;
@@ -27,6 +27,7 @@ export class TrailerSection {
 
   /** @param nominated names that Connection tells to drop, in lower case */
   begin(nominated: ReadonlySet<string> | undefined): void {
+    this.#fields = undefined;
     this.#held = undefined;
     this.#nominated = nominated;
     this.done = false;

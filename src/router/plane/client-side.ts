@@ -1,5 +1,6 @@
 /** The client's connection, as an exchange sees it. */
 import type { Body } from '../http1/body.ts';
+import type { Rejection } from '../http1/rejection.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Wire } from './wire.ts';
 
@@ -7,10 +8,12 @@ export interface ClientSide {
   readonly wire: Wire;
   /** It came by TLS. */
   readonly isSecure: boolean;
-  /** Where the client is. */
-  readonly address: string;
   /** Of the request. */
   readonly body: Body;
+  /** Where the client is. */
+  readonly address: string;
+  /** `1.0`, `1.1`: of the request under way, or of the one before. */
+  readonly httpVersion: string;
   /** The lines that tell an instance where a request comes from. */
   readonly origin: string;
   /**
@@ -21,6 +24,8 @@ export interface ClientSide {
   answering(delimited: boolean): boolean;
   /** The response is sent. */
   exchanged(): void;
+  /** The request under way can't be accepted: it is answered where it still can be, and the connection ends. */
+  rejected(rejection: Rejection): void;
   /** The response can't be completed. @param delimited as for {@link answering} */
   cut(delimited: boolean): void;
   /** Whether it is to be read may have changed. */

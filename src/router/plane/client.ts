@@ -7,7 +7,6 @@
  *   probe, which one that is gone resets.
  * - Every state but `busy` has an end in time of its own; in `busy` the exchange has.
  */
-import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Body } from '../http1/body.ts';
 import { detailOf, type Rejection, statusOf } from '../http1/rejection.ts';
@@ -76,6 +75,10 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
 
   get body(): Body {
     return this.#reader.body;
+  }
+
+  get httpVersion(): string {
+    return this.#reader.head.minor === 0 ? '1.0' : '1.1';
   }
 
   get takesRequest(): boolean {
@@ -152,17 +155,17 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   }
 
   rejected(rejection: Rejection): void {
-    const { plane } = this.#host;
     const status = statusOf(rejection);
-    plane.traffic.rejected(rejection);
     this.#reader.dropHeld();
-    if (this.#state === 'busy' && !this.#exchange.abandon(status)) return;
+    if (this.#state === 'busy') {
+      if (!this.#exchange.abandon(status, rejection)) return;
+    } else this.#exchange.unreadable(status, rejection);
     if (this.#state !== 'rest') {
       this.wire.write(
         problemResponse({
           status,
           detail: detailOf(rejection),
-          requestId: randomUUID(),
+          requestId: this.#exchange.requestId,
           date: this.#host.date(),
           fields: 'Connection: close\r\n',
           withBody: true,

@@ -51,6 +51,8 @@ export class Delivery implements Waiter {
   /** Of the client, where the service tells them apart. */
   key = noKey;
   connection: UpstreamConnection | undefined;
+  /** That it was given to last. */
+  upstream: Upstream | undefined;
   /** Of the attempt under way. */
   attemptedAt: Milliseconds = 0;
   /** An instance has accepted it. */
@@ -186,6 +188,7 @@ export class Delivery implements Waiter {
   /** All is over. */
   end(): void {
     this.release();
+    this.upstream = undefined;
     if (this.#waits) {
       this.#waits = false;
       this.#group?.queue.leave(this);
@@ -207,6 +210,7 @@ export class Delivery implements Waiter {
   #give(upstream: Upstream, now: Milliseconds): void {
     this.attemptedAt = now;
     this.isSent = false;
+    this.upstream = upstream;
     const connection = this.#pools.take(upstream);
     this.connection = connection;
     connection.carry(this.#sender);

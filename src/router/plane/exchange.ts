@@ -14,8 +14,10 @@ import { noKey } from '../balancer/policy.ts';
 import type { Body } from '../http1/body.ts';
 import { forwardedRequest } from '../http1/forwarded-request.ts';
 import { forwardedInformation, forwardedResponse } from '../http1/forwarded-response.ts';
+import type { Rejection } from '../http1/rejection.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
+import { newTraceparent } from '../http1/trace-context.ts';
 import { Account } from './account.ts';
 import { canUpgrade, hashed, mayGoOn, stripped } from './admission.ts';
 import type { ClientSide } from './client-side.ts';
@@ -23,10 +25,11 @@ import { type Attempt, Delivery, type Sender } from './delivery.ts';
 import { type Failure, failure, timeout } from './failure.ts';
 import type { DataPlane } from './forwarder.ts';
 import { joined, write } from './message.ts';
+import { Policing } from './policing.ts';
 import type { Pools } from './pools.ts';
 import { type ProblemStatus, problemResponse } from './problem.ts';
 import { mayStayPlain, redirection, secureLocation } from './redirect.ts';
-import { Reply } from './reply.ts';
+import { Reply, type ReplyOwner } from './reply.ts';
 import { Tunnel } from './tunnel.ts';
 import { unavailable } from './unavailable.ts';
 
@@ -42,11 +45,12 @@ export interface Surroundings {
   date(): string;
 }
 
-export class Exchange implements Sender {
+export class Exchange implements Sender, ReplyOwner {
   readonly #around: Surroundings;
   readonly #client: ClientSide;
   readonly #account: Account;
   readonly #delivery: Delivery;
+  readonly #policing = new Policing();
   readonly #reply: Reply;
   #minor = 1;
   /** The head of the response went out. */
@@ -61,9 +65,9 @@ export class Exchange implements Sender {
   constructor(around: Surroundings, client: ClientSide) {
     this.#around = around;
     this.#client = client;
-    this.#account = new Account(around.plane);
+    this.#account = new Account(around.plane, client);
     this.#delivery = new Delivery(around.plane, around.pools, this);
-    this.#reply = new Reply(client.wire);
+    this.#reply = new Reply(client.wire, this);
   }
 
   /** Whether the client must not be read: what it sent before has not gone on. */
@@ -81,7 +85,7 @@ export class Exchange implements Sender {
     const { body, isSecure, origin } = this.#client;
     const account = this.#account;
     this.#reset(head);
-    account.open(head);
+    account.open(head, bytes);
     if (!mayGoOn(head)) {
       this.#refuse(501, 'the request is not to be forwarded, and the router itself answers none');
       return;
@@ -91,14 +95,23 @@ export class Exchange implements Sender {
       return;
     }
     const route = this.#around.plane.routes().match(head.hostName, head.path);
-    if (!route) {
+    if (!route || (route.service === undefined && !route.policy?.answerer)) {
       account.unrouted();
       this.#refuse(404, 'no route leads from this host and path to a service');
       return;
     }
-    const path = stripped(head.path, route.strip);
-    account.routed(route.service, path);
-    const group = this.#around.plane.balancer.group(route.service);
+    const { service, strip, policy } = route;
+    const path = stripped(head.path, strip);
+    account.routed(service, path);
+    account.received += end - start;
+    this.#policing.begin(policy, head, bytes, account.startedAt);
+    body.limitTo(policy?.maxBody ?? this.#around.plane.limits.maxBody);
+    if (body.rejection) {
+      this.#client.rejected(body.rejection);
+      return;
+    }
+    if (policy && this.#isSettled(head, bytes)) return;
+    const group = service === undefined ? undefined : this.#around.plane.balancer.group(service);
     if (!group) {
       this.#refuseFor('no-instance');
       return;
@@ -108,14 +121,17 @@ export class Exchange implements Sender {
       return;
     }
     this.upgrades = canUpgrade(head, body);
+    const traceparent = head.traceparent === '' ? newTraceparent() : '';
+    if (traceparent !== '') account.traced(traceparent);
     const text = forwardedRequest(bytes, head, {
       path,
-      strippedPrefix: route.strip,
+      strippedPrefix: strip,
       requestId: account.requestId,
+      traceparent,
       origin,
       upgrades: this.upgrades,
     });
-    const opening = joined(text, bytes, start, end, body.done ? body.tail : '');
+    const opening = joined(this.#policing.request(text), bytes, start, end, body.done ? body.tail : '');
     const key = group.hashKey === undefined ? noKey : hashed(group.hashKey, bytes, head, this.#client.address);
     const attempt = this.#delivery.begin(head.method, opening, key, account.startedAt);
     if (attempt !== 'begun') this.#giveUp(attempt);
@@ -125,12 +141,14 @@ export class Exchange implements Sender {
   pass(bytes: Buffer, start: number, end: number): void {
     const { body } = this.#client;
     const { connection } = this.#delivery;
+    this.#account.received += end - start;
     if (connection) write(connection.wire, '', bytes, start, end, body.done ? body.tail : '');
   }
 
   /** The client has taken what was sent. */
   clientFlushed(): void {
-    this.#delivery.connection?.wire.resume();
+    this.#reply.flushed();
+    if (!this.#reply.isFull) this.#delivery.connection?.wire.resume();
   }
 
   clientGone(): void {
@@ -140,8 +158,19 @@ export class Exchange implements Sender {
     this.#over();
   }
 
+  /** For whom logs and counters tell of the request under way, or the last one. */
+  get requestId(): string {
+    return this.#account.requestId;
+  }
+
+  /** A request can't be read, so it never began. @param status that answers it */
+  unreadable(status: number, rejection: Rejection): void {
+    this.#account.unreadable(status, rejection);
+  }
+
   /** The request can't be completed. @param status to be answered with, where it still can be. @returns whether */
-  abandon(status: number): boolean {
+  abandon(status: number, rejection: Rejection): boolean {
+    this.#account.rejected(rejection);
     const answered = this.#isAnswered;
     this.#delivery.connection?.destroy();
     this.#account.report(status);
@@ -160,16 +189,31 @@ export class Exchange implements Sender {
   check(now: Milliseconds, idle: Milliseconds): 'client-stalled' | undefined {
     const { limits } = this.#around.plane;
     const { connection, attemptedAt } = this.#delivery;
-    if (!connection) return undefined;
-    if (!connection.isConnected) {
+    if (now > this.#policing.deadline) return this.#expire();
+    if (!connection) {
+      if (this.#isAnswered && idle > limits.idleTimeout) this.#cut();
+    } else if (!connection.isConnected) {
       if (now - attemptedAt < limits.connectTimeout) return undefined;
       connection.destroy();
       this.failed(timeout('connect', `no connection within ${limits.connectTimeout} ms`));
+    } else if (!this.#isAnswered && !this.#client.body.done && !connection.wire.blocked) {
+      if (idle > limits.bodyTimeout) return 'client-stalled';
     } else if (idle > (this.#isAnswered ? limits.idleTimeout : limits.headTimeout)) {
-      if (!this.#isAnswered && !this.#client.body.done && !connection.wire.blocked) return 'client-stalled';
       connection.destroy();
       this.failed(timeout('later', this.#isAnswered ? 'the response stalled, and was cut off' : 'no answer in time'));
     }
+    return undefined;
+  }
+
+  /** It takes longer than its route allows. */
+  #expire(): 'client-stalled' | undefined {
+    const { connection, isSent } = this.#delivery;
+    if (!this.#isAnswered && isSent && !this.#client.body.done && !connection?.wire.blocked) return 'client-stalled';
+    this.#account.rejected('timeout');
+    connection?.destroy();
+    if (connection) this.failed(timeout('later', 'it took longer than the route allows'));
+    else if (this.#isAnswered) this.#cut();
+    else this.#refuse(504, 'the instance did not answer in time');
     return undefined;
   }
 
@@ -186,7 +230,9 @@ export class Exchange implements Sender {
 
   answered(bytes: Buffer, head: ResponseHead, body: Body, start: number, end: number): void {
     const reply = this.#reply;
-    reply.begin(body, this.#minor);
+    const policing = this.#policing;
+    const coding = policing.coding(head, bytes);
+    reply.begin(body, this.#minor, body.kind === 'none' ? undefined : coding);
     const stop = reply.take(body, bytes, start, end);
     if (body.rejection) return;
     if (stop < end) this.#delivery.connection?.overrun();
@@ -199,7 +245,7 @@ export class Exchange implements Sender {
       date: head.hasDate ? '' : this.#around.date(),
     });
     this.#account.report(head.status);
-    reply.send(text, body, bytes, start);
+    reply.send(policing.response(text, body.kind === 'none' || reply.isCoded ? coding : undefined), body, bytes, start);
     if (!body.done) this.#heed();
   }
 
@@ -212,10 +258,22 @@ export class Exchange implements Sender {
   }
 
   completed(): void {
-    this.#reply.end();
+    const isSent = this.#reply.end();
     this.#delivery.complete(this.#client.body.done, this.#around.now);
+    if (isSent) this.replyEnded();
+  }
+
+  replyDrained(): void {
+    this.#delivery.connection?.wire.resume();
+  }
+
+  replyEnded(): void {
     this.#over();
     this.#client.exchanged();
+  }
+
+  replyFailed(): void {
+    this.#cut();
   }
 
   switched(bytes: Buffer, head: ResponseHead, start: number, end: number): void {
@@ -232,14 +290,21 @@ export class Exchange implements Sender {
     const { plane } = this.#around;
     const client = this.#client;
     client.wire.write(
-      forwardedResponse(bytes, head, {
-        requestId: this.#account.requestId,
-        connection: undefined,
-        chunked: false,
-        date: this.#around.date(),
-      }),
+      this.#policing.response(
+        forwardedResponse(bytes, head, {
+          requestId: this.#account.requestId,
+          connection: undefined,
+          chunked: false,
+          date: this.#around.date(),
+        }),
+        undefined,
+      ),
     );
-    const tunnel = new Tunnel(client.wire, connection.wire, plane.limits.idleTimeout, () => this.#over());
+    const tunnel = new Tunnel(client.wire, connection.wire, plane.limits.idleTimeout, () => {
+      this.#account.sent += tunnel.fromUpstream;
+      this.#account.received += tunnel.fromClient;
+      this.#over();
+    });
     connection.wire.handTo(tunnel.upstream);
     if (start < end) tunnel.upstream.received(bytes, start, end);
     client.switched(tunnel);
@@ -306,12 +371,13 @@ export class Exchange implements Sender {
 
   /** The instance is not read on while the client has not taken what came. */
   #heed(): void {
-    if (this.#client.wire.blocked) this.#delivery.connection?.wire.pause();
+    if (this.#reply.isFull) this.#delivery.connection?.wire.pause();
   }
 
   #refuse(status: ProblemStatus, detail: string, fields = '', code?: ErrorCode): void {
     const option = this.#connectionOption(true);
-    this.#client.wire.write(
+    this.#respond(
+      status,
       problemResponse({
         status,
         code,
@@ -322,6 +388,13 @@ export class Exchange implements Sender {
         withBody: !this.isHead,
       }),
     );
+  }
+
+  #respond(status: number, text: string, body?: Buffer): void {
+    const { wire } = this.#client;
+    this.#account.sent += text.length + (body?.length ?? 0);
+    wire.write(text);
+    if (body) wire.write(body);
     this.#account.report(status);
     this.#over();
     this.#client.exchanged();
@@ -334,9 +407,41 @@ export class Exchange implements Sender {
     }
     const option = this.#connectionOption(true);
     const fields = `${option ? `Connection: ${option}\r\n` : ''}X-Request-Id: ${this.#account.requestId}\r\n`;
-    this.#client.wire.write(redirection(secureLocation(hostName, path, port), this.#around.date(), fields));
+    this.#respond(308, redirection(secureLocation(hostName, path, port), this.#around.date(), fields));
+  }
+
+  /** Whether the policy of its route answers it. */
+  #isSettled(head: RequestHead, bytes: Buffer): boolean {
+    const account = this.#account;
+    const { address, isSecure } = this.#client;
+    const wait = this.#policing.wait(head, bytes, address, account.startedAt);
+    if (wait > 0) {
+      account.rejected('rate-limited');
+      this.#refuse(429, 'more requests came than are allowed', `Retry-After: ${Math.ceil(wait / 1000)}\r\n`);
+      return true;
+    }
+    const answer = this.#policing.answer(head, bytes, isSecure ? 'https' : 'http', account.startedAt, () =>
+      this.#ownFields(),
+    );
+    if (answer === undefined) return false;
+    if (answer === 'host-invalid') this.#client.rejected(answer);
+    else if (answer === 'unreadable') this.#refuse(500, 'the response of this route cannot be read');
+    else this.#respond(answer.status, answer.head, this.isHead || answer.body.length === 0 ? undefined : answer.body);
+    return true;
+  }
+
+  /** Of a response that no instance gave. */
+  #ownFields(): string {
+    const option = this.#connectionOption(true);
+    const connection = option ? `Connection: ${option}\r\n` : '';
+    return `Date: ${this.#around.date()}\r\n${connection}X-Request-Id: ${this.#account.requestId}\r\n`;
+  }
+
+  /** The response can't go on. */
+  #cut(): void {
+    this.#delivery.connection?.destroy();
     this.#over();
-    this.#client.exchanged();
+    this.#client.cut(this.#reply.isDelimited);
   }
 
   /** A client of HTTP/1.1 takes a connection for one that goes on, one of HTTP/1.0 does not. */
@@ -346,8 +451,11 @@ export class Exchange implements Sender {
   }
 
   #over(): void {
-    this.#delivery.end();
+    this.#reply.leave();
     this.isActive = false;
-    this.#account.close();
+    this.#account.sent += this.#reply.sent;
+    this.#reply.sent = 0;
+    this.#account.close(this.#delivery);
+    this.#delivery.end();
   }
 }

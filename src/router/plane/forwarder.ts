@@ -6,6 +6,7 @@ import type { Upstream } from '../balancer/upstream.ts';
 import type { Balancer } from '../balancer.ts';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { Log } from '../log.ts';
+import type { AccessLog } from '../policy/access-log.ts';
 import type { Routes } from '../routes.ts';
 import type { Traffic } from '../traffic.ts';
 
@@ -40,9 +41,15 @@ export interface Forwarder {
   destroy(): void;
 }
 
-/** What a forwarder works with. `routes` is asked for each request anew, so a new table holds from the next one on. */
+/**
+ * What a forwarder works with. `routes` is asked for each request anew, so a new table holds from the next one on.
+ * `limits` is one object for all that goes by it, and changes in place: sizes hold from the next message on, and times at
+ * once, on connections that are open too.
+ */
 export interface DataPlane {
   readonly routes: () => Routes;
+  /** `undefined`: there is none. */
+  readonly accessLog: () => AccessLog | undefined;
   readonly balancer: Balancer;
   readonly traffic: Traffic;
   readonly log: Log;
@@ -54,7 +61,9 @@ export interface ForwardLimits extends TrailerLimits {
   readonly connectTimeout: Milliseconds;
   /** No further instance is tried after this. */
   readonly retryWindow: Milliseconds;
-  /** Without a byte in either direction while the response's head is waited for. */
+  /** Without a byte of a request's body while it and the response's head are waited for. */
+  readonly bodyTimeout: Milliseconds;
+  /** Without a byte in either direction while only the response's head is waited for. */
   readonly headTimeout: Milliseconds;
   /** Without a byte in either direction after that; upgraded connections are subject to it once one side has ended. */
   readonly idleTimeout: Milliseconds;
@@ -77,6 +86,7 @@ export interface ForwardLimits extends TrailerLimits {
 export const defaultLimits: ForwardLimits = {
   connectTimeout: 1_000,
   retryWindow: 5_000,
+  bodyTimeout: 60_000,
   headTimeout: 60_000,
   idleTimeout: 300_000,
   poolIdle: 4_000,

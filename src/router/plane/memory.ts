@@ -16,6 +16,7 @@ export const landing = Buffer.allocUnsafeSlow(landingSize);
 
 let lent: Buffer = Buffer.allocUnsafeSlow(lentSize);
 const spare: Buffer[] = [];
+const claimed = new WeakSet<ArrayBufferLike>();
 
 /** @returns memory for a message of that length, with nothing in it */
 export function lend(length: number): Buffer {
@@ -24,10 +25,12 @@ export function lend(length: number): Buffer {
 
 /** The message, if it is in lent memory, is needed for longer. */
 export function claim(message: Buffer): void {
-  if (message.buffer === lent.buffer) lent = spare.pop() ?? Buffer.allocUnsafeSlow(lentSize);
+  if (message.buffer !== lent.buffer) return;
+  claimed.add(lent.buffer);
+  lent = spare.pop() ?? Buffer.allocUnsafeSlow(lentSize);
 }
 
-/** A message that was claimed is needed no more. */
+/** A message is needed no more; where it was in memory of ours, that is lent again. */
 export function giveBack({ buffer }: Buffer): void {
-  if (buffer.byteLength === lentSize && spare.length < mostSpare) spare.push(Buffer.from(buffer as ArrayBuffer));
+  if (claimed.delete(buffer) && spare.length < mostSpare) spare.push(Buffer.from(buffer as ArrayBuffer));
 }

@@ -5,6 +5,8 @@ import type { RejectionStatus } from '../http1/rejection.ts';
 
 const codes = {
   404: 'SLIP_NO_ROUTE',
+  429: 'SLIP_RATE_LIMITED',
+  500: 'SLIP_RESPONSE_UNREADABLE',
   502: 'SLIP_INSTANCE_UNREACHABLE',
   503: 'SLIP_NO_READY_INSTANCE',
   504: 'SLIP_INSTANCE_TIMEOUT',

@@ -29,7 +29,6 @@ export interface RequestTaker {
 export class RequestReader {
   readonly head: RequestHead;
   readonly body: Body;
-  readonly #limits: ForwardLimits;
   readonly #taker: RequestTaker;
   /** Octets that came too early. */
   #held: Buffer | undefined;
@@ -41,7 +40,6 @@ export class RequestReader {
   isReading = false;
 
   constructor(limits: ForwardLimits, taker: RequestTaker) {
-    this.#limits = limits;
     this.#taker = taker;
     this.head = new RequestHead(limits);
     this.body = new Body(limits);
@@ -112,7 +110,7 @@ export class RequestReader {
   /** @returns behind what is the request's of the octets; behind a body that is not whole there is nothing yet */
   #begin(bytes: Buffer, end: number): number {
     const { head, body } = this;
-    body.begin(bodyKind(head), head.framing, head.options.nominated, this.#limits.maxBody);
+    body.begin(bodyKind(head), head.framing, head.options.nominated);
     const stop = body.take(bytes, head.end, end);
     if (body.rejection) {
       this.#taker.rejected(body.rejection);

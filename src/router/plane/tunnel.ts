@@ -14,6 +14,9 @@ export class Tunnel {
   #hasMoved = true;
   #movedAt: Milliseconds = 0;
   readonly #over: () => void;
+  /** Octets of either that came. */
+  fromClient = 0;
+  fromUpstream = 0;
 
   /**
    * @param patience how long a side may take over what was sent to it before the other ended
@@ -21,8 +24,14 @@ export class Tunnel {
    */
   constructor(client: Wire, upstream: Wire, patience: Milliseconds, over: () => void) {
     this.#over = over;
-    this.client = this.#side(client, upstream, patience);
-    this.upstream = this.#side(upstream, client, patience, () => this.#over());
+    const fromClient = (count: number) => {
+      this.fromClient += count;
+    };
+    const fromUpstream = (count: number) => {
+      this.fromUpstream += count;
+    };
+    this.client = this.#side(client, upstream, patience, fromClient);
+    this.upstream = this.#side(upstream, client, patience, fromUpstream, () => this.#over());
   }
 
   /** To be asked regularly. Once one side has sent a FIN, only time can show that the other is not alive. */
@@ -32,11 +41,18 @@ export class Tunnel {
     return this.#isHalfClosed && now - this.#movedAt > limit;
   }
 
-  #side(own: Wire, other: Wire, patience: Milliseconds, closed?: () => void): WireOwner {
+  #side(
+    own: Wire,
+    other: Wire,
+    patience: Milliseconds,
+    moved: (count: number) => void,
+    closed?: () => void,
+  ): WireOwner {
     return {
       connected() {},
       received: (bytes, start, end) => {
         this.#hasMoved = true;
+        moved(end - start);
         write(other, '', bytes, start, end, '');
         if (other.blocked) own.pause();
       },

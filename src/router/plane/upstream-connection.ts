@@ -37,7 +37,7 @@ export class UpstreamConnection implements WireOwner {
   readonly wire: Wire;
   readonly #head: ResponseHead;
   readonly #body: Body;
-  readonly #idleDefault: Milliseconds;
+  readonly #limits: ForwardLimits;
   #carried: Carried | undefined;
   #inBody = false;
   #gone: (connection: UpstreamConnection) => void;
@@ -60,7 +60,7 @@ export class UpstreamConnection implements WireOwner {
     this.upstream = upstream;
     this.#head = new ResponseHead(limits);
     this.#body = new Body(limits);
-    this.#idleDefault = limits.poolIdle;
+    this.#limits = limits;
     this.idle = limits.poolIdle;
     this.#gone = gone;
     this.wire = SocketWire.connect(this, { host: upstream.host, port: upstream.port }, byDocument);
@@ -162,9 +162,9 @@ export class UpstreamConnection implements WireOwner {
     }
     const body = this.#body;
     this.#inBody = true;
-    body.begin(bodyKind(head, carried.isHead), head.framing, head.options.nominated, Number.POSITIVE_INFINITY);
+    body.begin(bodyKind(head, carried.isHead), head.framing, head.options.nominated);
     this.#persists = head.options.persists(head.minor) && body.kind !== 'eof';
-    this.idle = head.keptFor < 0 ? this.#idleDefault : keptFor(head.keptFor);
+    this.idle = head.keptFor < 0 ? this.#limits.poolIdle : keptFor(head.keptFor);
     carried.answered(bytes, head, body, head.end, end);
     this.#afterPart(carried);
   }

@@ -12,12 +12,7 @@ export function decidedRequests(octets: string): readonly string[] {
   const requests: string[] = [];
   for (let at = 0; head.scan(bytes, at, bytes.length) === 'done'; ) {
     const { framing } = head;
-    body.begin(
-      framing.chunked ? 'chunked' : framing.length >= 0 ? 'length' : 'none',
-      framing,
-      undefined,
-      Number.POSITIVE_INFINITY,
-    );
+    body.begin(framing.chunked ? 'chunked' : framing.length >= 0 ? 'length' : 'none', framing, undefined);
     let size = Math.max(0, framing.length);
     at = body.take(bytes, head.end, bytes.length, (_, start, end) => {
       size += end - start;
@@ -58,7 +53,7 @@ export function decidedResponse(octets: string, isHead: boolean): DecidedRespons
   const isBare = isHead || status === 204 || status === 304;
   const kind = isBare ? 'none' : framing.chunked ? 'chunked' : framing.length >= 0 ? 'length' : 'eof';
   const body = new Body(defaultLimits);
-  body.begin(kind, framing, undefined, Number.POSITIVE_INFINITY);
+  body.begin(kind, framing, undefined);
   let content = '';
   body.take(bytes, head.end, bytes.length, (_, start, end) => {
     content += bytes.toString('latin1', start, end);

@@ -129,7 +129,7 @@ export const connections: readonly Case[] = [
     section: 'RFC 9112 9.5',
     name: 'a client that stalls in a body gets 408',
     request: `${post('Content-Length: 10')}half`,
-    limits: { headTimeout: 150 },
+    limits: { bodyTimeout: 150 },
     answer: /^HTTP\/1.1 408 [\s\S]*Connection: close\r\n/,
     closes: true,
   },

@@ -83,7 +83,7 @@ function chunksAreWhole(text: string): boolean {
 
 /** Without what the router adds to each. */
 function withoutOwn(text: string): string {
-  return text.replace(/^(?:X-Forwarded-(?:For|Proto|Host)|X-Request-Id|Via|Date): [^\r]*\r\n/gm, '');
+  return text.replace(/^(?:X-Forwarded-(?:For|Proto|Host)|X-Request-Id|Traceparent|Via|Date): [^\r]*\r\n/gm, '');
 }
 
 function matches(actual: string, expected: string | RegExp): boolean {
