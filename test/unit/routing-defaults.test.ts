@@ -78,6 +78,23 @@ describe('everything that slipway.yaml can ask of the router', () => {
   });
 });
 
+describe('headers that a table has rules for', () => {
+  it('are never those that a message is framed or routed by, and can not end a line', () => {
+    const table = (requestHeaders: unknown) => ({
+      version: 1,
+      services: [{ name: 'a', routes: [{ path: '/', stripPrefix: false, requestHeaders }], endpoints: [] }],
+    });
+    const none = { set: {}, add: {}, remove: [] };
+    assert.ok(tableCheck(table({ ...none, set: { 'X-A': 'b' }, remove: ['Server'] }), ''));
+    for (const name of ['Host', 'content-length', 'Transfer-Encoding', 'TE', 'connection', 'a b', 'a:', 'a\r\nb', '']) {
+      assert.throws(() => tableCheck(table({ ...none, set: { [name]: 'x' } }), ''), /set: expected/, name);
+      assert.throws(() => tableCheck(table({ ...none, add: { [name]: 'x' } }), ''), /add: expected/, name);
+      assert.throws(() => tableCheck(table({ ...none, remove: [name] }), ''), /remove\[0\]: expected/, name);
+    }
+    assert.throws(() => tableCheck(table({ ...none, set: { 'X-A': 'b\r\nHost: c' } }), ''), /X-A: expected/);
+  });
+});
+
 describe('an address to listen on', () => {
   it('has one text', () => {
     for (const text of ['127.0.0.1:8080', 'https://0.0.0.0:443', 'http+proxy://[::1]:80', 'tcp://127.0.0.1:5432']) {

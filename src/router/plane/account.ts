@@ -125,7 +125,7 @@ export class Account {
   unreadable(status: number, reason: string): void {
     this.requestId = randomUUID();
     this.#plane.traffic.rejected(reason);
-    const { address, httpVersion } = this.#client;
+    const { address, httpVersion, tlsVersion } = this.#client;
     this.#plane.accessLog()?.add({
       time: Date.now(),
       client: address,
@@ -133,6 +133,7 @@ export class Account {
       host: '',
       path: '',
       http: httpVersion,
+      tls: tlsVersion,
       status,
       reason,
       bytesIn: 0,
@@ -165,6 +166,7 @@ export class Account {
       time: Date.now() - duration,
       client: client.address,
       http: client.httpVersion,
+      tls: client.tlsVersion,
       status: this.#status,
       reason: this.#reason,
       bytesIn: this.received,

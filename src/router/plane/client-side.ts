@@ -8,6 +8,7 @@ export interface ClientSide {
   readonly wire: Wire;
   /** It came by TLS. */
   readonly isSecure: boolean;
+  readonly tlsVersion: string | undefined;
   /** Of the request. */
   readonly body: Body;
   /** Where the client is. */

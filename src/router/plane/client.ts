@@ -42,6 +42,7 @@ type State = 'idle' | 'head' | 'busy' | 'rest' | 'closing' | 'tunnel';
 export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   readonly wire: Wire;
   readonly isSecure: boolean;
+  readonly tlsVersion: string | undefined;
   readonly address: string;
   readonly origin: string;
   readonly #host: ClientHost;
@@ -60,11 +61,12 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   #tunnel: Tunnel | undefined;
 
   /** @param open makes its wire, which is to be started yet */
-  constructor(host: ClientHost, { address, isSecure }: Peer, open: (owner: WireOwner) => Wire) {
+  constructor(host: ClientHost, { address, isSecure, tlsVersion }: Peer, open: (owner: WireOwner) => Wire) {
     this.#host = host;
     this.#since = host.now;
     this.#activity = host.now;
     this.isSecure = isSecure;
+    this.tlsVersion = tlsVersion;
     this.address = plainAddress(address);
     this.origin = originLines(this.address, isSecure ? 'https' : 'http');
     this.wire = open(this);

@@ -11,4 +11,6 @@ export interface Connection {
 export interface Peer {
   readonly address: string | undefined;
   readonly isSecure: boolean;
+  /** `1.2`, `1.3`. */
+  readonly tlsVersion?: string | undefined;
 }

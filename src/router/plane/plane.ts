@@ -165,9 +165,11 @@ export class Plane implements Forwarder, ClientHost {
   #secure(socket: Socket): void {
     const handshake = new Handshake(socket, () => this.gone(handshake));
     this.#connections.add(handshake);
-    const peer = { address: socket.remoteAddress, isSecure: true };
+    const { remoteAddress: address } = socket;
     this.#terminator.secure(socket, {
       secured: secured => {
+        const tlsVersion = secured.getProtocol()?.replace('TLSv', '');
+        const peer = { address, isSecure: true, tlsVersion };
         this.#connections.add(new Client(this, peer, owner => new SecureWire(owner, secured, socket)));
         handshake.over();
       },
