@@ -64,8 +64,9 @@ export class Policies {
 
   #rate(service: string | undefined, { host, path, rateLimit }: RouteSpec): RatePolicy | undefined {
     if (!rateLimit) return undefined;
-    const key = JSON.stringify([service, host, path, rateLimit]);
-    const limiter = this.#knownLimiters?.get(key) ?? new RateLimiter(rateLimit, this.#parts.workers);
+    const { workers } = this.#parts;
+    const key = JSON.stringify([service, host, path, rateLimit, workers]);
+    const limiter = this.#knownLimiters?.get(key) ?? new RateLimiter(rateLimit, workers);
     this.#limiters.set(key, limiter);
     return { limiter, header: rateLimit.header?.toLowerCase() };
   }
