@@ -5,7 +5,8 @@
  * - What was followed up to the trailers is passed on as it came, or its payload is told piece by piece.
  * - Trailers are held until they are complete, and those that may not be trailers are left out.
  */
-import { hexValue, isText, octet } from './octets.ts';
+import { ChunkExtension } from './chunk-extension.ts';
+import { hexValue, octet } from './octets.ts';
 import type { Rejection } from './rejection.ts';
 import { type TrailerLimits, TrailerSection } from './trailers.ts';
 
@@ -25,6 +26,7 @@ export class ChunkFollower {
   #digits = 0;
   #left = 0;
   #extensions = 0;
+  readonly #extension = new ChunkExtension();
   /** Bytes of payload that the sizes seen so far announce. */
   announced = 0;
   rejection: Rejection | undefined;
@@ -77,8 +79,8 @@ export class ChunkFollower {
           if (!this.#size(code)) return index;
           break;
         case at.extension:
-          if (code === octet.cr) this.#state = at.sizeEnd;
-          else if (isText[code] === 0 || ++this.#extensions > mostExtensions) {
+          if (code === octet.cr && this.#extension.isWhole) this.#state = at.sizeEnd;
+          else if (!this.#extension.take(code) || ++this.#extensions > mostExtensions) {
             this.rejection = code === octet.lf ? 'line-ending' : 'chunk-extension-invalid';
           }
           break;
@@ -131,6 +133,7 @@ export class ChunkFollower {
     }
     this.announced += this.#left;
     this.#state = code === octet.cr ? at.sizeEnd : at.extension;
+    this.#extension.begin();
     return true;
   }
 

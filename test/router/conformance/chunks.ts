@@ -49,6 +49,8 @@ export const chunks: readonly Case[] = [
     `${post(chunked)}3;a;b=c;d="e;\\"f"\r\nabc\r\n0;z\r\n\r\n`,
   ),
   badChunk('RFC 9112 7.1.1', 'an extension without end is refused', `3;${'a'.repeat(17_000)}`),
+  badChunk('RFC 9112 7.1.1', 'an extension without a name is refused', '3;\r\nabc\r\n'),
+  badChunk('RFC 9112 7.1.1', 'an extension without a value behind = is refused', '3;a=\r\nabc\r\n'),
   badChunk('RFC 9112 7.1.1', 'an extension with a bare LF is refused', '3;a\nabc\r\n'),
   badChunk('RFC 9112 7.1.1', 'an extension with a bare CR is refused', '3;a\rb\r\nabc\r\n'),
   badChunk('RFC 9112 7.1.1', 'an extension with NUL is refused', '3;\0\r\nabc\r\n'),
