@@ -68,14 +68,15 @@ export class Group {
   }
 
   /**
-   * An endpoint with the same id, host and port as before stays the same one.
+   * An endpoint with the same id, host, port and protocol as before stays the same one.
    * @param service absent: no table has it any more
    * @param workers share what is allowed to an instance, and how many may wait
    */
   apply(service: Pick<RoutedService, 'endpoints' | 'traffic'> | undefined, workers: number): void {
     const now = this.#parts.now();
     const before = new Map(this.#upstreams.map(upstream => [keyOf(upstream), upstream]));
-    const members = this.#members(service?.endpoints ?? [], before);
+    const protocol = service?.traffic?.protocol ?? defaultTraffic.protocol;
+    const members = this.#members(service?.endpoints ?? [], protocol, before);
     this.#upstreams = members.map(({ upstream }) => upstream);
     const isShared = before.size > 0 && members.some(({ upstream }) => before.has(keyOf(upstream)));
     for (const upstream of this.#upstreams) {
@@ -161,10 +162,15 @@ export class Group {
     }
   }
 
-  #members(endpoints: readonly Endpoint[], before: ReadonlyMap<string, Upstream>): IndexedMember[] {
+  #members(
+    endpoints: readonly Endpoint[],
+    protocol: TrafficSpec['protocol'],
+    before: ReadonlyMap<string, Upstream>,
+  ): IndexedMember[] {
     const places = new Map<string, number>();
     return endpoints.map(endpoint => {
-      const upstream = before.get(keyOf(endpoint)) ?? new Upstream(this.service, endpoint);
+      const upstream =
+        before.get(keyOf({ ...endpoint, protocol })) ?? new Upstream(this.service, endpoint, protocol);
       const place = endpoint.index === undefined ? endpoint.id : `#${endpoint.index}`;
       const others = places.get(place) ?? 0;
       places.set(place, others + 1);
@@ -195,6 +201,6 @@ export class Group {
   }
 }
 
-function keyOf({ id, host, port }: Pick<Endpoint, 'id' | 'host' | 'port'>): string {
-  return `${id} ${host} ${port}`;
+function keyOf({ id, host, port, protocol }: Pick<Upstream, 'id' | 'host' | 'port' | 'protocol'>): string {
+  return `${id} ${host} ${port} ${protocol}`;
 }

@@ -1,5 +1,6 @@
 /** An endpoint as the router knows it: what is in flight to it, and how it did lately. */
 import type { Milliseconds } from '../../domain/clock.ts';
+import { defaultTraffic, type TrafficSpec } from '../../domain/traffic-spec.ts';
 import type { Endpoint } from '../../router-link/protocol.ts';
 
 export class Upstream {
@@ -7,6 +8,7 @@ export class Upstream {
   readonly service: string;
   readonly host: string;
   readonly port: number;
+  readonly protocol: TrafficSpec['protocol'];
   /** Requests and upgraded connections. */
   inFlight = 0;
   /** No table has it any more. */
@@ -25,10 +27,11 @@ export class Upstream {
   /** When its upgraded connections are closed. */
   upgradesEnd: Milliseconds = Number.POSITIVE_INFINITY;
 
-  constructor(service: string, { id, host, port }: Endpoint) {
+  constructor(service: string, { id, host, port }: Endpoint, protocol: TrafficSpec['protocol'] = defaultTraffic.protocol) {
     this.service = service;
     this.id = id;
     this.host = host;
     this.port = port;
+    this.protocol = protocol;
   }
 }

@@ -13,6 +13,8 @@ export interface RequestFacts {
   readonly origin: string;
   /** Whether the wish for another protocol is passed on. */
   readonly upgrades: boolean;
+  /** Of HTTP, that it came by; absent: the one that its head says. */
+  readonly version?: '2.0' | undefined;
 }
 
 /** The pseudonym in Via, which a gateway must add (RFC 9110, section 7.6.3). */
@@ -37,7 +39,7 @@ export function forwardedRequest(bytes: Buffer, head: RequestHead, facts: Reques
   text += `${facts.origin}X-Forwarded-Host: ${head.host}\r\n`;
   if (facts.strippedPrefix !== '') text += `X-Forwarded-Prefix: ${facts.strippedPrefix}\r\n`;
   if (facts.traceparent !== '') text += `Traceparent: ${facts.traceparent}\r\n`;
-  return `${text}X-Request-Id: ${facts.requestId}\r\nVia: 1.${minor} ${pseudonym}\r\n\r\n`;
+  return `${text}X-Request-Id: ${facts.requestId}\r\nVia: ${facts.version ?? `1.${minor}`} ${pseudonym}\r\n\r\n`;
 }
 
 /** Those for which Max-Forwards is meant (RFC 9110, section 7.6.2). */

@@ -29,7 +29,13 @@ export interface ClientHost extends Surroundings {
   readonly isRetiring: boolean;
   /** Those without a request are to end too. */
   readonly endsIdle: boolean;
-  gone(connection: Connection): void;
+}
+
+/** Whoever has its connection. */
+export interface ClientKeeper {
+  gone(client: Connection): void;
+  /** Its first octets are HTTP/2's. @returns whether the connection is the keeper's again */
+  prefaced?(client: Connection, bytes: Buffer, start: number, end: number): boolean;
 }
 
 /**
@@ -46,6 +52,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   readonly address: string;
   readonly origin: string;
   readonly #host: ClientHost;
+  readonly #keeper: ClientKeeper;
   readonly #reader: RequestReader;
   readonly #exchange: Exchange;
   readonly #probe = new Probe();
@@ -61,8 +68,14 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   #tunnel: Tunnel | undefined;
 
   /** @param open makes its wire, which is to be started yet */
-  constructor(host: ClientHost, { address, isSecure, tlsVersion }: Peer, open: (owner: WireOwner) => Wire) {
+  constructor(
+    host: ClientHost,
+    { address, isSecure, tlsVersion }: Peer,
+    open: (owner: WireOwner) => Wire,
+    keeper: ClientKeeper,
+  ) {
     this.#host = host;
+    this.#keeper = keeper;
     this.#since = host.now;
     this.#activity = host.now;
     this.isSecure = isSecure;
@@ -133,7 +146,11 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
 
   closed(): void {
     this.#exchange.clientGone();
-    this.#host.gone(this);
+    this.#keeper.gone(this);
+  }
+
+  prefaced(bytes: Buffer, start: number, end: number): boolean {
+    return this.#isFirst && this.#keeper.prefaced?.(this, bytes, start, end) === true;
   }
 
   beginning(): void {
@@ -215,7 +232,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     const side = tunnel.client;
     const closed = (error: Error | undefined) => {
       side.closed(error);
-      this.#host.gone(this);
+      this.#keeper.gone(this);
     };
     this.wire.handTo({ ...side, closed });
     this.wire.resume();

@@ -130,6 +130,7 @@ export class Exchange implements Sender, ReplyOwner {
       traceparent,
       origin,
       upgrades: this.upgrades,
+      version: this.#client.wire.spokenVersion,
     });
     const opening = joined(this.#policing.request(text), bytes, start, end, body.done ? body.tail : '');
     const key = group.hashKey === undefined ? noKey : hashed(group.hashKey, bytes, head, this.#client.address);

@@ -1,5 +1,5 @@
 /**
- * The data plane: HTTP/1.1 between clients and instances, on sockets that are plain or secured.
+ * The data plane: HTTP/1.1 and HTTP/2 between clients and instances, on sockets that are plain or secured.
  *
  * - One sweep looks after all limits in time, so no request needs a timer of its own.
  * - There is no sweep while there is nothing to look after.
@@ -11,15 +11,17 @@ import type { Listen } from '../../domain/listen.ts';
 import { defaultSettings, type RouterSettings } from '../../domain/router-spec.ts';
 import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '../../router-link/listen.ts';
 import type { Upstream } from '../balancer/upstream.ts';
+import { ClientSession } from '../http2/client-session.ts';
 import { Terminator } from '../tls/terminator.ts';
-import { Client, type ClientHost } from './client.ts';
-import type { Connection } from './connection.ts';
+import { Client, type ClientHost, type ClientKeeper } from './client.ts';
+import type { Connection, Peer } from './connection.ts';
 import { highestDescriptor } from './descriptors.ts';
 import type { DataPlane, Forwarder, Listener } from './forwarder.ts';
 import { Handshake } from './handshake.ts';
 import { Pools } from './pools.ts';
 import { SecureWire } from './secure-wire.ts';
 import { SocketWire } from './socket-wire.ts';
+import type { WireOwner } from './wire.ts';
 
 const tick: Milliseconds = 100;
 /** A client that vanished without a word is noticed by this also on an upgraded connection. */
@@ -32,7 +34,7 @@ export interface PlaneOptions {
   readonly ticketKeyPath?: string;
 }
 
-export class Plane implements Forwarder, ClientHost {
+export class Plane implements Forwarder, ClientHost, ClientKeeper {
   readonly plane: DataPlane;
   readonly pools: Pools;
   readonly tick = tick;
@@ -42,6 +44,7 @@ export class Plane implements Forwarder, ClientHost {
   httpsPort: number | false = defaultSettings.redirectToHttps;
   readonly #highestDescriptor = highestDescriptor();
   #isShort = false;
+  #http2 = defaultSettings.http2;
   #sweep: NodeJS.Timeout | undefined;
   #now = performance.now();
   #second = 0;
@@ -82,6 +85,7 @@ export class Plane implements Forwarder, ClientHost {
 
   configure(settings: RouterSettings): void {
     this.httpsPort = settings.redirectToHttps;
+    this.#http2 = settings.http2;
     this.#terminator.apply(settings);
   }
 
@@ -159,7 +163,29 @@ export class Plane implements Forwarder, ClientHost {
 
   #serve(socket: Socket): void {
     const peer = { address: socket.remoteAddress, isSecure: false };
-    this.#connections.add(new Client(this, peer, owner => SocketWire.accepted(owner, socket, this.byDocument)));
+    const keeper: ClientKeeper = {
+      gone: client => this.gone(client),
+      prefaced: (client, bytes, start, end) => {
+        if (!this.#http2) return false;
+        const released = wire.release(bytes, start, end);
+        process.nextTick(() => {
+          this.#serveStreams(released, peer);
+          this.gone(client);
+        });
+        return true;
+      },
+    };
+    let wire: SocketWire;
+    const open = (owner: WireOwner) => {
+      wire = SocketWire.accepted(owner, socket, this.byDocument);
+      return wire;
+    };
+    this.#connections.add(new Client(this, peer, open, keeper));
+  }
+
+  #serveStreams(socket: Socket, peer: Peer): void {
+    if (socket.destroyed) return;
+    this.#connections.add(new ClientSession(this, socket, (open, gone) => new Client(this, peer, open, { gone })));
   }
 
   #secure(socket: Socket): void {
@@ -170,7 +196,8 @@ export class Plane implements Forwarder, ClientHost {
       secured: secured => {
         const tlsVersion = secured.getProtocol()?.replace('TLSv', '');
         const peer = { address, isSecure: true, tlsVersion };
-        this.#connections.add(new Client(this, peer, owner => new SecureWire(owner, secured, socket)));
+        if (secured.alpnProtocol === 'h2') this.#serveStreams(secured, peer);
+        else this.#connections.add(new Client(this, peer, owner => new SecureWire(owner, secured, socket), this));
         handshake.over();
       },
       failed: why => this.plane.traffic.rejected(why),

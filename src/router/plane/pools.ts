@@ -1,17 +1,22 @@
 /** Connections to instances that wait for their next request; the one used last is used next. */
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer/upstream.ts';
+import { InstanceSessions } from '../http2/instance-sessions.ts';
 import type { ForwardLimits } from './forwarder.ts';
+import { SocketWire } from './socket-wire.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
+import type { Wire, WireOwner } from './wire.ts';
 
 export class Pools {
   readonly #limits: ForwardLimits;
   readonly #byDocument: boolean;
+  readonly #sessions: InstanceSessions;
   readonly #idle = new Map<Upstream, UpstreamConnection[]>();
 
   constructor(limits: ForwardLimits, byDocument: boolean) {
     this.#limits = limits;
     this.#byDocument = byDocument;
+    this.#sessions = new InstanceSessions(limits);
   }
 
   get isEmpty(): boolean {
@@ -24,7 +29,7 @@ export class Pools {
     for (let connection = idle?.pop(); connection; connection = idle?.pop()) {
       if (connection.isOpen) return connection;
     }
-    return new UpstreamConnection(upstream, this.#limits, this.#byDocument, this.#forget);
+    return new UpstreamConnection(upstream, this.#limits, this.#open, this.#forget);
   }
 
   release(connection: UpstreamConnection, now: Milliseconds): void {
@@ -53,6 +58,11 @@ export class Pools {
       if (idle.length === 0) this.#idle.delete(upstream);
     }
   }
+
+  readonly #open = (owner: WireOwner, upstream: Upstream): Wire =>
+    upstream.protocol === 'h2c'
+      ? this.#sessions.open(owner, upstream)
+      : SocketWire.connect(owner, { host: upstream.host, port: upstream.port }, this.#byDocument);
 
   readonly #forget = (connection: UpstreamConnection): void => {
     const idle = this.#idle.get(connection.upstream);

@@ -11,12 +11,16 @@ import { RequestHead } from '../http1/request-head.ts';
 import type { ForwardLimits } from './forwarder.ts';
 import type { Wire } from './wire.ts';
 
+const preface = 'PRI * HTTP/2.0\r\n';
+
 export interface RequestTaker {
   readonly wire: Wire;
   /** Whether a request can be begun. */
   readonly takesRequest: boolean;
   /** Whether octets that can't be read yet are needed later. */
   readonly takesLater: boolean;
+  /** The octets from `start` on begin like the preface of HTTP/2. @returns whether they are spoken for */
+  prefaced(bytes: Buffer, start: number, end: number): boolean;
   /** A part of a head came. */
   beginning(): void;
   /** A request's head is whole. The octets [start, end) of its body came with it. */
@@ -66,6 +70,7 @@ export class RequestReader {
         break;
       }
       if (scan !== 'done') {
+        if (scan === 'version-unsupported' && isPreface(bytes, start) && taker.prefaced(bytes, start, end)) break;
         taker.rejected(scan);
         break;
       }
@@ -127,6 +132,11 @@ export class RequestReader {
     this.#heldStart = isMine ? start : 0;
     this.#heldEnd = this.#heldStart + end - start;
   }
+}
+
+/** Of a connection of HTTP/2 (RFC 9113, section 3.4): what comes behind it is read with it. */
+function isPreface(bytes: Buffer, start: number): boolean {
+  return bytes.toString('latin1', start, start + preface.length) === preface;
 }
 
 /** RFC 9112, section 6.3: a request without framing has no body. */

@@ -34,14 +34,11 @@ export class SocketWire implements Wire {
     this.#owner = owner;
     this.#byDocument = byDocument;
     this.socket = open(this);
-    this.socket.on('end', () => this.#owner.ended());
+    this.socket.on('end', this.#ended);
     this.socket.on('error', error => {
       this.#error = error;
     });
-    this.socket.on('close', () => {
-      this.closed = true;
-      this.#owner.closed(this.#error);
-    });
+    this.socket.on('close', this.#closed);
   }
 
   /** To be connected to an instance. */
@@ -61,7 +58,7 @@ export class SocketWire implements Wire {
     return new SocketWire(owner, byDocument, wire => {
       const taken = byDocument ? undefined : wire.#takeOver(accepted);
       if (taken) return taken;
-      accepted.on('data', chunk => wire.#deliver(chunk, chunk.length));
+      accepted.on('data', wire.#came);
       return accepted;
     });
   }
@@ -119,6 +116,19 @@ export class SocketWire implements Wire {
     return !this.socket.destroyed;
   }
 
+  /**
+   * Gives up the socket, with [start, end) put back: nothing was written yet. Whoever takes it over has to wait a turn,
+   * since it is still being read.
+   */
+  release(bytes: Buffer, start: number, end: number): Socket {
+    const { socket } = this;
+    this.pause();
+    this.closed = true;
+    socket.off('end', this.#ended).off('close', this.#closed).off('data', this.#came);
+    socket.unshift(Buffer.from(bytes.subarray(start, end)));
+    return socket;
+  }
+
   destroy(): void {
     this.socket.destroy();
   }
@@ -171,6 +181,15 @@ export class SocketWire implements Wire {
 
   readonly #drained = (error?: Error | null): void => {
     if (this.blocked && !error && this.socket.writableLength === 0) this.#unblock();
+  };
+
+  readonly #came = (chunk: Buffer): void => this.#deliver(chunk, chunk.length);
+
+  readonly #ended = (): void => this.#owner.ended();
+
+  readonly #closed = (): void => {
+    this.closed = true;
+    this.#owner.closed(this.#error);
   };
 
   #unblock(): void {

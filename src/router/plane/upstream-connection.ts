@@ -13,7 +13,6 @@ import { detailOf, type Rejection } from '../http1/rejection.ts';
 import { ResponseHead } from '../http1/response-head.ts';
 import { brokenOff, type Failure, failure } from './failure.ts';
 import type { ForwardLimits } from './forwarder.ts';
-import { SocketWire } from './socket-wire.ts';
 import type { Wire, WireOwner } from './wire.ts';
 
 /** What it carries. */
@@ -50,11 +49,14 @@ export class UpstreamConnection implements WireOwner {
   /** How long it may be kept when it carries nothing. */
   idle: Milliseconds;
 
-  /** @param gone is told when it is closed while it carries nothing */
+  /**
+   * @param open makes its wire
+   * @param gone is told when it is closed while it carries nothing
+   */
   constructor(
     upstream: Upstream,
     limits: ForwardLimits,
-    byDocument: boolean,
+    open: (owner: WireOwner, upstream: Upstream) => Wire,
     gone: (connection: UpstreamConnection) => void,
   ) {
     this.upstream = upstream;
@@ -63,7 +65,7 @@ export class UpstreamConnection implements WireOwner {
     this.#limits = limits;
     this.idle = limits.poolIdle;
     this.#gone = gone;
-    this.wire = SocketWire.connect(this, { host: upstream.host, port: upstream.port }, byDocument);
+    this.wire = open(this, upstream);
   }
 
   /** Whether another request can be sent on it after this one, which is through in both directions. */

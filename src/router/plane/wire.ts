@@ -21,6 +21,8 @@ export interface WireOwner {
 }
 
 export interface Wire {
+  /** Of HTTP, that messages come by, where they say another. */
+  readonly spokenVersion?: '2.0';
   /** Something written is not taken yet: no more should be written. */
   readonly blocked: boolean;
   readonly closed: boolean;

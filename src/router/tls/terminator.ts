@@ -94,7 +94,7 @@ export class Terminator {
       ...this.#common(),
       ...certificates.first,
       ticketKeys: this.#ticketKey.bytes,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: this.#settings.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeout: this.#handshakeTimeout,
     };
     // One certificate needs no choice, which costs the handshake a turn of its own.

@@ -1,0 +1,94 @@
+/** One HTTP/2 connection to an instance, without TLS. It ends when no wire goes over it any more. */
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  connect,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import type { Upstream } from '../balancer/upstream.ts';
+import type { ForwardLimits } from '../plane/forwarder.ts';
+
+/** As long as the instance has said nothing else (RFC 9113, section 6.5.2). */
+const assumedStreams = 100;
+
+export interface SessionWire {
+  connected(): void;
+  /** The session is closed, and so are its streams. */
+  sessionClosed(error: Error | undefined): void;
+}
+
+export class InstanceSession {
+  readonly #session: ClientHttp2Session;
+  readonly #wires = new Set<SessionWire>();
+  #streams = 0;
+  #most = assumedStreams;
+  #error: Error | undefined;
+  isConnected = false;
+
+  /** @param gone told once */
+  constructor(
+    { host, port }: Upstream,
+    { maxFields, maxHead }: ForwardLimits,
+    gone: (session: InstanceSession) => void,
+  ) {
+    const socket = connectSocket({ host, port, noDelay: true });
+    this.#session = connect('http://instance', {
+      createConnection: () => socket,
+      maxHeaderListPairs: maxFields + 32,
+      settings: { enablePush: false, maxHeaderListSize: maxHead + 64 * (maxFields + 32) },
+    });
+    this.#session.on('connect', () => this.#connected());
+    this.#session.on('remoteSettings', ({ maxConcurrentStreams }) => {
+      this.#most = maxConcurrentStreams ?? assumedStreams;
+    });
+    this.#session.on('error', error => {
+      this.#error = error;
+    });
+    this.#session.on('close', () => {
+      gone(this);
+      for (const wire of this.#wires) wire.sessionClosed(this.#error);
+    });
+  }
+
+  /** Whether streams can be begun on it. */
+  get isOpen(): boolean {
+    return !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** Its wires are about to be told so. */
+  get isLost(): boolean {
+    return this.#session.destroyed;
+  }
+
+  /** Whether one more can be, without having to wait for another to end. */
+  get hasRoom(): boolean {
+    return this.isOpen && (this.isConnected ? this.#streams : this.#wires.size) < this.#most;
+  }
+
+  join(wire: SessionWire): void {
+    this.#wires.add(wire);
+  }
+
+  leave(wire: SessionWire): void {
+    this.#wires.delete(wire);
+    if (this.#wires.size > 0) return;
+    if (this.isConnected) this.#session.close();
+    else this.#session.destroy();
+  }
+
+  request(fields: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream {
+    this.#streams += 1;
+    return this.#session.request(fields, options).once('close', this.#streamClosed);
+  }
+
+  #connected(): void {
+    this.isConnected = true;
+    for (const wire of this.#wires) wire.connected();
+  }
+
+  readonly #streamClosed = (): void => {
+    this.#streams -= 1;
+  };
+}
