@@ -139,7 +139,7 @@ export class ClientWire extends StreamWire {
     else this.#trailers = lines;
   }
 
-  override cameToEnd(): void {
+  protected override cameToEnd(): void {
     this.#isAsked = true;
     if (this.#due > 0) this.#refuse();
     else if (this.#due < 0) this.tell(`0\r\n${this.#trailers}\r\n`);
@@ -155,7 +155,7 @@ export class ClientWire extends StreamWire {
     this.#close();
   }
 
-  override streamClosed(): void {
+  protected override streamClosed(): void {
     if (!this.#isAsked || !this.#isAnswered || this.#isLast) {
       this.#close();
       return;

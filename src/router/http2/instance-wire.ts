@@ -164,7 +164,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     else this.#trailers = lines;
   }
 
-  override cameToEnd(): void {
+  protected override cameToEnd(): void {
     this.#answered();
     if (this.#getsChunks) this.tell(`0\r\n${this.#trailers}\r\n`);
   }
@@ -177,7 +177,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
   /** That it is closed follows. */
   override streamAborted(): void {}
 
-  override streamClosed(): void {
+  protected override streamClosed(): void {
     const code = this.stream?.rstCode ?? 0;
     this.detach();
     if (this.#isAnswered) return;

@@ -42,6 +42,11 @@ export abstract class StreamWire implements Wire {
   #inBody = false;
   #left = 0;
   #pieces: Buffer[] = [];
+  #isPaused = false;
+  /** Whether that nothing more comes is to be told yet. */
+  #end: 'told' | 'held' | 'due' = 'told';
+  /** The stream is closed, which is told after that. */
+  #isGone = false;
   blocked = false;
   closed = false;
 
@@ -84,11 +89,28 @@ export abstract class StreamWire implements Wire {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.stream?.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.stream?.resume();
+    if (this.#end === 'held') {
+      this.#end = 'due';
+      process.nextTick(this.#tellEnd, this.stream);
+    }
+  }
+
+  /** Node tells of the end also while it is told to pause. */
+  endCame(): void {
+    if (this.#isPaused) this.#end = 'held';
+    else this.cameToEnd();
+  }
+
+  closeCame(): void {
+    if (this.#end === 'told') this.streamClosed();
+    else this.#isGone = true;
   }
 
   abstract end(): void;
@@ -105,13 +127,14 @@ export abstract class StreamWire implements Wire {
   /** Of the stream's own listeners. */
   abstract came(chunk: Buffer): void;
   abstract trailersCame(raw: readonly string[]): void;
-  abstract cameToEnd(): void;
+  protected abstract cameToEnd(): void;
   abstract wantsTrailers(): void;
   abstract streamAborted(): void;
-  abstract streamClosed(): void;
+  protected abstract streamClosed(): void;
 
   protected attach(stream: Http2Stream): void {
     this.stream = stream;
+    this.#isPaused = false;
     (stream as Carrying).wire = this;
     stream.on('aborted', onAborted).on('close', onClose).on('error', onError);
   }
@@ -121,6 +144,8 @@ export abstract class StreamWire implements Wire {
     if (this.stream) (this.stream as Carrying).wire = undefined;
     this.stream = undefined;
     this.#inBody = false;
+    this.#end = 'told';
+    this.#isGone = false;
   }
 
   /** A body comes. */
@@ -186,6 +211,18 @@ export abstract class StreamWire implements Wire {
     else this.sent(payload, false, undefined);
   }
 
+  readonly #tellEnd = (stream: Http2Stream | undefined): void => {
+    if (stream !== this.stream || this.#end !== 'due') return;
+    if (this.#isPaused) {
+      this.#end = 'held';
+      return;
+    }
+    this.#end = 'told';
+    const isGone = this.#isGone;
+    this.cameToEnd();
+    if (isGone && stream === this.stream) this.streamClosed();
+  };
+
   readonly #collect = (bytes: Buffer, start: number, end: number): void => {
     this.#pieces.push(bytes.subarray(start, end));
   };
@@ -224,7 +261,7 @@ function onTrailers(this: Http2Stream, _fields: unknown, _flags: number, raw: re
 }
 
 function onEnd(this: Http2Stream): void {
-  (this as Carrying).wire?.cameToEnd();
+  (this as Carrying).wire?.endCame();
 }
 
 export function onWantTrailers(this: Http2Stream): void {
@@ -238,7 +275,7 @@ function onAborted(this: Http2Stream): void {
 }
 
 function onClose(this: Http2Stream): void {
-  (this as Carrying).wire?.streamClosed();
+  (this as Carrying).wire?.closeCame();
 }
 
 /** Its `close` follows. */
