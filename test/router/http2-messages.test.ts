@@ -1,5 +1,6 @@
 /** The same messages from each kind of client to each kind of instance: what they say is what was said. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request as http1Request, type IncomingMessage } from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import test, { type TestContext } from 'node:test';
@@ -69,7 +70,10 @@ const http1Instance: StartInstance = (t, seen) =>
     seen({ method, path, fields: { ...fields }, body: Buffer.concat(chunks), trailers });
     const script = scripts[path] ?? { status: 200, fields: { 'content-length': '0' } };
     if (script.hint !== undefined) response.writeEarlyHints({ link: script.hint });
-    response.writeHead(script.status, { ...script.fields, ...(script.trailers && { 'transfer-encoding': 'chunked', trailer: 'x' }) });
+    response.writeHead(script.status, {
+      ...script.fields,
+      ...(script.trailers && { 'transfer-encoding': 'chunked', trailer: 'x' }),
+    });
     if (method !== 'HEAD') {
       for (const piece of script.body ?? []) {
         response.write(piece);
@@ -88,7 +92,8 @@ const http2CleartextInstance: StartInstance = async (t, seen) => {
     stream.on('trailers', came => {
       trailers = came;
     });
-    for await (const chunk of stream) chunks.push(chunk);
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(stream, 'end'); // To iterate over it would destroy it at the end.
     seen({ method, path, fields: { host, ...fields }, body: Buffer.concat(chunks), trailers });
     const script = scripts[path] ?? { status: 200, fields: { 'content-length': '0' } };
     if (script.hint !== undefined) stream.additionalHeaders({ ':status': 103, link: script.hint });

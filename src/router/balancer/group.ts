@@ -169,8 +169,7 @@ export class Group {
   ): IndexedMember[] {
     const places = new Map<string, number>();
     return endpoints.map(endpoint => {
-      const upstream =
-        before.get(keyOf({ ...endpoint, protocol })) ?? new Upstream(this.service, endpoint, protocol);
+      const upstream = before.get(keyOf({ ...endpoint, protocol })) ?? new Upstream(this.service, endpoint, protocol);
       const place = endpoint.index === undefined ? endpoint.id : `#${endpoint.index}`;
       const others = places.get(place) ?? 0;
       places.set(place, others + 1);

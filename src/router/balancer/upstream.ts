@@ -27,7 +27,11 @@ export class Upstream {
   /** When its upgraded connections are closed. */
   upgradesEnd: Milliseconds = Number.POSITIVE_INFINITY;
 
-  constructor(service: string, { id, host, port }: Endpoint, protocol: TrafficSpec['protocol'] = defaultTraffic.protocol) {
+  constructor(
+    service: string,
+    { id, host, port }: Endpoint,
+    protocol: TrafficSpec['protocol'] = defaultTraffic.protocol,
+  ) {
     this.service = service;
     this.id = id;
     this.host = host;

@@ -36,6 +36,8 @@ export class ClientWire extends StreamWire {
   #isCut = false;
   #response: OutgoingHttpHeaders | undefined;
   #ownTrailers: OutgoingHttpHeaders | undefined;
+  /** Whether trailers follow the response, be it none. */
+  #hasTrailers = false;
 
   constructor(owner: WireOwner, limits: TrailerLimits, host: ClientWireHost) {
     super(owner, limits);
@@ -56,6 +58,7 @@ export class ClientWire extends StreamWire {
     this.#isCut = false;
     this.#response = undefined;
     this.#ownTrailers = undefined;
+    this.#hasTrailers = false;
     this.tell(text);
     if (ended) stream.resume();
     else this.listen(stream);
@@ -108,16 +111,15 @@ export class ClientWire extends StreamWire {
     if (response) {
       this.#response = undefined;
       const isBare = isLast && payload.length === 0 && !trailers;
-      const waitForTrailers = trailers !== undefined || (!isLast && this.framing.chunked);
-      if (waitForTrailers) stream.on('wantTrailers', onWantTrailers);
-      stream.respond(response, { endStream: isBare, waitForTrailers });
+      this.#hasTrailers = trailers !== undefined || (!isLast && this.framing.chunked);
+      if (this.#hasTrailers) stream.on('wantTrailers', onWantTrailers);
+      stream.respond(response, { endStream: isBare, waitForTrailers: this.#hasTrailers });
     }
     this.#ownTrailers = trailers;
     if (isLast || payload.length > 0) this.put(stream, payload, isLast);
     if (!isLast) return;
     this.#isAnswered = true;
-    // There is no need for the rest of the request (RFC 9113, section 8.1).
-    if (!this.#isAsked) stream.close(NGHTTP2_NO_ERROR);
+    if (!this.#hasTrailers) this.#letRestBe(stream);
   }
 
   override came(chunk: Buffer): void {
@@ -147,7 +149,9 @@ export class ClientWire extends StreamWire {
 
   override wantsTrailers(): void {
     const stream = this.stream as ServerHttp2Stream;
-    if (!stream.destroyed && !stream.closed) stream.sendTrailers(this.#ownTrailers ?? {});
+    if (stream.destroyed || stream.closed) return;
+    stream.sendTrailers(this.#ownTrailers ?? {});
+    if (!this.#isAsked) setImmediate(() => this.#letRestBe(stream)); // Not before they are sent.
   }
 
   override streamAborted(): void {
@@ -172,6 +176,11 @@ export class ClientWire extends StreamWire {
   get #canSend(): boolean {
     const { stream } = this;
     return stream !== undefined && !stream.destroyed && !stream.closed;
+  }
+
+  /** The rest of the request is not needed after the response (RFC 9113, section 8.1). */
+  #letRestBe(stream: ServerHttp2Stream): void {
+    if (!this.#isAsked) stream.close(NGHTTP2_NO_ERROR);
   }
 
   #refuse(): void {

@@ -1,4 +1,4 @@
-/** One HTTP/2 connection to an instance, without TLS. It ends when no wire goes over it any more. */
+/** One HTTP/2 connection to an instance, without TLS. It is kept for a while when no wire goes over it any more. */
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -6,8 +6,11 @@ import {
   connect,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer/upstream.ts';
+
 import type { ForwardLimits } from '../plane/forwarder.ts';
 
 /** As long as the instance has said nothing else (RFC 9113, section 6.5.2). */
@@ -25,15 +28,20 @@ export class InstanceSession {
   #streams = 0;
   #most = assumedStreams;
   #error: Error | undefined;
+  readonly #socket: Socket;
+  readonly #idle: Milliseconds;
+  #idleUntil: Milliseconds = Number.POSITIVE_INFINITY;
   isConnected = false;
 
   /** @param gone told once */
   constructor(
     { host, port }: Upstream,
-    { maxFields, maxHead }: ForwardLimits,
+    { maxFields, maxHead, poolIdle }: ForwardLimits,
     gone: (session: InstanceSession) => void,
   ) {
     const socket = connectSocket({ host, port, noDelay: true });
+    this.#socket = socket;
+    this.#idle = poolIdle;
     this.#session = connect('http://instance', {
       createConnection: () => socket,
       maxHeaderListPairs: maxFields + 32,
@@ -59,7 +67,7 @@ export class InstanceSession {
 
   /** Its wires are about to be told so. */
   get isLost(): boolean {
-    return this.#session.destroyed;
+    return this.#session.destroyed || this.#socket.destroyed;
   }
 
   /** Whether one more can be, without having to wait for another to end. */
@@ -69,11 +77,17 @@ export class InstanceSession {
 
   join(wire: SessionWire): void {
     this.#wires.add(wire);
+    this.#idleUntil = Number.POSITIVE_INFINITY;
   }
 
   leave(wire: SessionWire): void {
     this.#wires.delete(wire);
-    if (this.#wires.size > 0) return;
+    if (this.#wires.size === 0) this.#idleUntil = performance.now() + this.#idle;
+  }
+
+  /** Closes it if it is not used. */
+  closeIdle(now: Milliseconds): void {
+    if (this.#wires.size > 0 || now < this.#idleUntil) return;
     if (this.isConnected) this.#session.close();
     else this.#session.destroy();
   }

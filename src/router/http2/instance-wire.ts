@@ -6,6 +6,7 @@
  * - A request that is no longer wanted is reset.
  */
 import { type ClientHttp2Stream, constants, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import { Readable } from 'node:stream';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { WireOwner } from '../plane/wire.ts';
 import { addFields, trailerLines } from './field-lines.ts';
@@ -39,6 +40,8 @@ export class InstanceWire extends StreamWire implements SessionWire {
   /** For a session to be connected, with a request. */
   #waits = false;
   #isAnswering = false;
+  /** END_STREAM has come. */
+  #isEnded = false;
   #isAnswered = false;
   #getsChunks = false;
   #trailers = '';
@@ -110,6 +113,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     this.#ownTrailers = undefined;
     this.#repeats = 0;
     this.#isAnswering = false;
+    this.#isEnded = false;
     this.#isAnswered = false;
     this.#trailers = '';
     return framing.chunked ? inChunks : Math.max(framing.length, 0);
@@ -160,11 +164,17 @@ export class InstanceWire extends StreamWire implements SessionWire {
 
   override trailersCame(raw: readonly string[]): void {
     const lines = trailerLines(raw);
+    this.#isEnded = true;
     if (lines === undefined) this.#refuse();
     else this.#trailers = lines;
   }
 
+  endStreamCame(): void {
+    this.#isEnded = true;
+  }
+
   protected override cameToEnd(): void {
+    if (!this.#isEnded) return; // That the stream is closed follows.
     this.#answered();
     if (this.#getsChunks) this.tell(`0\r\n${this.#trailers}\r\n`);
   }
@@ -224,6 +234,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     const waitForTrailers = trailers !== undefined || (!isWhole && this.#sendsChunks);
     const stream = this.#session.request(this.#request as OutgoingHttpHeaders, { endStream, waitForTrailers });
     this.attach(stream);
+    stream.push = onPush;
     stream.on('response', onResponse).on('headers', onInformation);
     if (waitForTrailers) stream.on('wantTrailers', onWantTrailers);
     for (const [index, piece] of pieces.entries()) this.put(stream, piece, isWhole && index === pieces.length - 1);
@@ -259,6 +270,15 @@ export class InstanceWire extends StreamWire implements SessionWire {
 
 function wireOf(stream: Http2Stream): InstanceWire | undefined {
   return (stream as Carrying).wire as InstanceWire | undefined;
+}
+
+/**
+ * Node ends what is read also where a stream is reset without an error: it is the instance that ends it only as long as
+ * Node does not call the stream closed.
+ */
+function onPush(this: ClientHttp2Stream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (chunk === null && !this.closed) wireOf(this)?.endStreamCame();
+  return Readable.prototype.push.call(this, chunk, encoding);
 }
 
 function onResponse(this: Http2Stream, _fields: unknown, flags: number, raw: readonly string[]): void {

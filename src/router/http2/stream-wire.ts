@@ -257,7 +257,10 @@ function onData(this: Http2Stream, chunk: Buffer): void {
 }
 
 function onTrailers(this: Http2Stream, _fields: unknown, _flags: number, raw: readonly string[]): void {
-  (this as Carrying).wire?.trailersCame(raw);
+  const { wire } = this as Carrying;
+  if (!wire) return;
+  wire.trailersCame(raw);
+  this.push(null); // They end the stream, which Node tells of only when both sides have.
 }
 
 function onEnd(this: Http2Stream): void {

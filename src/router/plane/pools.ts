@@ -20,7 +20,7 @@ export class Pools {
   }
 
   get isEmpty(): boolean {
-    return this.#idle.size === 0;
+    return this.#idle.size === 0 && this.#sessions.isEmpty;
   }
 
   /** One that waits, or a new one that is being connected. */
@@ -50,6 +50,7 @@ export class Pools {
     const idle = this.#idle.get(upstream);
     this.#idle.delete(upstream);
     for (const connection of idle ?? []) connection.destroy();
+    this.#sessions.flush(upstream);
   }
 
   closeIdle(now: Milliseconds): void {
@@ -57,6 +58,7 @@ export class Pools {
       for (const connection of idle) if (connection.idleUntil < now) connection.destroy();
       if (idle.length === 0) this.#idle.delete(upstream);
     }
+    this.#sessions.closeIdle(now);
   }
 
   readonly #open = (owner: WireOwner, upstream: Upstream): Wire =>
