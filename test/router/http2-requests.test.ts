@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { ForwardLimits } from '../../src/router/plane/forwarder.ts';
 import { eventually } from '../helpers/eventually.ts';
-import { rawInstance, TestForwarder } from '../helpers/forwarder.ts';
+import { RawClient, rawInstance, TestForwarder } from '../helpers/forwarder.ts';
 import { block, FrameClient, flag, frame, frameType, pseudo } from '../helpers/http2.ts';
 import { anyRoute } from '../helpers/router.ts';
 
@@ -457,4 +457,18 @@ test('RFC 9113, 10.5.1: a head that is too large is answered, if it is not large
   await eventually('RST_STREAM', () => client.resetCode(3) >= 0);
   assert.equal(client.resetCode(3), calm);
   assert.equal(seen.text, '');
+});
+
+test('where HTTP/2 is off, its preface is what it is in HTTP/1.1: another version', async t => {
+  const { client, router, seen } = await setUp(t);
+  client.headers(1, pseudo());
+  await eventually('the answer', () => client.isComplete(1));
+  router.configure({ http2: false });
+  const refused = new RawClient(router.port).send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  await eventually('the end', () => refused.ended);
+  assert.equal(refused.status, 505);
+  refused.socket.destroy();
+  seen.text = '';
+  client.headers(3, pseudo('GET', '/on'));
+  await eventually('who speaks it already goes on', () => client.isComplete(3));
 });

@@ -48,7 +48,6 @@ export const syntax: readonly Case[] = [
   refused('RFC 9112 2.3', 'HTTP/0.9 without one gets 400', 400, 'GET /\r\n'),
   refused('RFC 9112 2.3', 'HTTP is case-sensitive', 400, head('GET / http/1.1', 'Host: x')),
   refused('RFC 9112 2.3', 'a version has one digit on each side', 400, head('GET / HTTP/1.10', 'Host: x')),
-  refused('RFC 9112 2.3', 'a preface of HTTP/2 gets 505', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   replaced('RFC 9112 2.3', 'a response of another major version: 502', head('HTTP/2.0 200 OK', 'Content-Length: 0')),
 
   refused('RFC 9112 3', 'two spaces behind the method are refused', 400, head('GET  / HTTP/1.1', 'Host: x')),
