@@ -35,11 +35,11 @@ export async function underLoad(
     scenarios.map(scenario => [scenario, new Map(contenders.map(({ name }) => [name, [] as Sample[]]))]),
   );
   for (const [scenario] of all) for (const { running } of contenders) await check(running.port, scenario);
-  for (const { running } of contenders) await wrk.measure(running, loadOf(small)); // To warm up.
+  for (const { running } of contenders) await wrk.measureScenario(running, small, 'http'); // To warm up.
   for (let round = 0; round < rounds; round++) {
     for (const [scenario, samples] of all) {
       for (const { name, running } of contenders) {
-        samples.get(name)?.push(await wrk.measure(running, loadOf(scenario)));
+        samples.get(name)?.push(await wrk.measureScenario(running, scenario, 'http'));
       }
     }
   }
@@ -75,11 +75,6 @@ export async function whileIdle(
     await ground.end(running);
   }
   return all;
-}
-
-function loadOf({ path, connections, body }: Scenario) {
-  const post = body === undefined ? '' : `wrk.method = "POST" wrk.body = string.rep("x", ${body})`;
-  return { connections, script: `wrk.path = "/${path}" ${post}`, seconds: 1 };
 }
 
 /** Of each field by itself; errors are added up, lest those of one round are lost. */

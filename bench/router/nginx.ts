@@ -9,17 +9,40 @@ import { freePort, startServer } from './server.ts';
 export const nginx: ReverseProxy = {
   name: 'nginx',
   ...onPath('nginx'),
-  async start({ folder, upstreams }) {
-    const port = await freePort();
-    return startNginx(
-      folder,
-      port,
-      `upstream instances {
+  start: ({ folder, upstreams }) => startProxy(folder, upstreams, ''),
+};
+
+/** By TLS, with HTTP/2. */
+export function secureNginx({ cert, key }: { readonly cert: string; readonly key: string }): ReverseProxy {
+  return {
+    ...nginx,
+    start: ({ folder, upstreams }) =>
+      startProxy(
+        folder,
+        upstreams,
+        'ssl http2',
+        `ssl_certificate ${cert}; ssl_certificate_key ${key}; ssl_protocols TLSv1.2 TLSv1.3;`,
+      ),
+  };
+}
+
+async function startProxy(
+  folder: string,
+  upstreams: readonly number[],
+  parameters: string,
+  tls = '',
+): Promise<Running> {
+  const port = await freePort();
+  return startNginx(
+    folder,
+    port,
+    `upstream instances {
         ${upstreams.map(upstream => `server 127.0.0.1:${upstream};`).join(' ')}
         keepalive 512; keepalive_requests 1000000000; keepalive_timeout 120s;
       }
       server {
-        listen 127.0.0.1:${port} backlog=8192;
+        listen 127.0.0.1:${port} ${parameters} backlog=8192;
+        ${tls}
         location / {
           proxy_pass http://instances;
           proxy_http_version 1.1;
@@ -33,9 +56,8 @@ export const nginx: ReverseProxy = {
           client_body_buffer_size 32k;
         }
       }`,
-    );
-  },
-};
+  );
+}
 
 /** Answers what {@link sizes} names by files, and a POST by 128 bytes once its body has arrived. */
 export async function startInstance(folder: string): Promise<Running> {

@@ -4,6 +4,7 @@
  * else the machine does falls on all of them; figures are medians.
  *
  *     node --import tsx bench/router/router.ts [--quick] [--only slipway,nginx,haproxy,caddy,http-proxy]
+ *     node --import tsx bench/router/router.ts [--quick] [--tls] [--h2]
  *
  * It needs wrk, and nginx for the instances.
  */
@@ -22,6 +23,7 @@ import { measureLookup } from './lookup.ts';
 import { nginx, startInstance } from './nginx.ts';
 import type { ReverseProxy } from './proxy.ts';
 import { small } from './scenarios.ts';
+import { measureSecure } from './secure.ts';
 import { buildSlipwayRouter, type SlipwayRouter } from './slipway.ts';
 import { printFixedRate, printIdle, printLoad, printLookup } from './tables.ts';
 import { Wrk } from './wrk.ts';
@@ -30,7 +32,14 @@ import { Wrk } from './wrk.ts';
 const shareOfRate = 0.7;
 
 const names = ['slipway', 'nginx', 'haproxy', 'caddy', 'http-proxy'];
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    tls: { type: 'boolean', default: false },
+    h2: { type: 'boolean', default: false },
+  },
+});
 const wanted = new Set(values.only?.split(',') ?? names);
 const unknown = [...wanted].filter(name => !names.includes(name));
 if (unknown.length > 0) {
@@ -53,6 +62,13 @@ await onGround(async ground => {
   const course: Course = { ground, wrk: new Wrk(ground.folder), upstreams, rounds };
   const fewer: Course = { ...course, rounds: fewerRounds };
 
+  if (slipway && (values.tls || values.h2)) {
+    const secure = { ground, slipway, upstreams, wrk: course.wrk, rounds: fewerRounds };
+    const tls = !values.tls || (await measureSecure({ ...secure, http2: false }));
+    const h2 = !values.h2 || (await measureSecure({ ...secure, http2: true }));
+    process.exitCode = tls && h2 ? 0 : 1;
+    return;
+  }
   const contenders: Contender[] = [];
   for (const proxy of proxies) {
     contenders.push({ name: proxy.name, running: await ground.startProxy(proxy, upstreams) });

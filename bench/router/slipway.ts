@@ -1,6 +1,7 @@
 /** Slipway's router as it ships: compiled, started by its holder, told its table by the link that the daemon has. */
 import { join } from 'node:path';
 import { systemClock } from '../../src/control/clock.ts';
+import { defaultSettings, type RouterSettings } from '../../src/domain/router-spec.ts';
 import { routerFiles } from '../../src/router-link/files.ts';
 import { createRouterLink } from '../../src/router-link/link.ts';
 import type { RoutedService } from '../../src/router-link/protocol.ts';
@@ -13,7 +14,12 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 export interface SlipwayRouter extends ReverseProxy {
   /** @param folder of its own, empty */
-  route(folder: string, services: readonly RoutedService[]): Promise<Running>;
+  route(folder: string, services: readonly RoutedService[], how?: SlipwayOptions): Promise<Running>;
+}
+
+export interface SlipwayOptions {
+  readonly listen: string;
+  readonly settings: RouterSettings;
 }
 
 /** @param folder to compile into */
@@ -21,15 +27,19 @@ export function buildSlipwayRouter(folder: string): SlipwayRouter {
   buildSlipway(folder);
   const routerCommand = [process.execPath, join(folder, 'dist/main.js'), 'router'];
 
-  async function route(home: string, services: readonly RoutedService[]): Promise<Running> {
+  async function route(
+    home: string,
+    services: readonly RoutedService[],
+    { listen, settings }: SlipwayOptions = { listen: '127.0.0.1:0', settings: defaultSettings },
+  ): Promise<Running> {
     const link = createRouterLink({ home, clock: systemClock, log: silent, routerCommand });
     const end = async () => {
       await link.stop(0);
       link.close();
     };
     try {
-      await link.ensure(['127.0.0.1:0']);
-      link.publish(services);
+      await link.ensure([listen]);
+      link.publish(services, settings);
       await until('the router to have its table', () => link.status().table > 0);
     } catch (error) {
       await end();

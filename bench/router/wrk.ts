@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { cpuSeconds } from '../support/processes.ts';
 import { rssMb } from './memory.ts';
 import type { Running } from './proxy.ts';
+import type { Scenario } from './scenarios.ts';
 
 const run = promisify(execFile);
 
@@ -47,7 +48,13 @@ export class Wrk {
     this.#script = join(folder, 'wrk.lua');
   }
 
-  async measure(proxy: Running, { connections, script, seconds }: Load): Promise<Sample> {
+  /** @param scheme that the proxy is spoken to by */
+  measureScenario(proxy: Running, { path, connections, body }: Scenario, scheme: 'http' | 'https'): Promise<Sample> {
+    const post = body === undefined ? '' : `wrk.method = "POST" wrk.body = string.rep("x", ${body})`;
+    return this.measure(proxy, { connections, script: `wrk.path = "/${path}" ${post}`, seconds: 1 }, scheme);
+  }
+
+  async measure(proxy: Running, { connections, script, seconds }: Load, scheme = 'http'): Promise<Sample> {
     writeFileSync(this.#script, `${script}\n${report}`);
     const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', this.#script];
     const before = cpuSeconds(proxy.pids);
@@ -55,7 +62,7 @@ export class Wrk {
     const timer = setTimeout(() => {
       rss = rssMb(proxy.worker);
     }, seconds * 900);
-    const { stdout } = await run('wrk', [...options, `http://127.0.0.1:${proxy.port}`]);
+    const { stdout } = await run('wrk', [...options, `${scheme}://127.0.0.1:${proxy.port}`]);
     clearTimeout(timer);
     const cpu = cpuSeconds(proxy.pids) - before;
     const { requests, micros, p50, p99, errors } = JSON.parse(stdout.slice(stdout.lastIndexOf('{')));

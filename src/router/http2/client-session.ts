@@ -3,7 +3,8 @@
  * be, by what serves those.
  *
  * - It ends in time when nothing is asked for, or when nobody answers for a stream that is still open.
- * - When connections are to end it says so, and takes streams until it is to end without them (RFC 9113, section 6.8).
+ * - When connections are to end it finishes the streams that it has, and says which they are: the client may ask for
+ *   others again elsewhere, whatever they ask for (RFC 9113, section 6.8).
  * - Frames are Node's: it refuses floods of SETTINGS, PING and CONTINUATION, what is out of order, and heads that are
  *   larger than any that are answered. What a client resets is counted here.
  */
@@ -17,12 +18,11 @@ import { ClientWire, type ClientWireHost } from './client-wire.ts';
 import { requestLines } from './request-lines.ts';
 import { ResetBudget } from './reset-budget.ts';
 
-const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR } = constants;
+const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
 
 const mostStreams = 100;
 /** Of those that wait for a stream. */
 const mostSpare = 16;
-const noStreamYet = 2 ** 31 - 1;
 
 /** What Node calls it when the other side does not keep to the protocol. */
 const violations = new Set<string | undefined>(['ERR_HTTP2_ERROR', 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES']);
@@ -31,7 +31,6 @@ export interface ClientSessionHost {
   readonly plane: DataPlane;
   readonly now: Milliseconds;
   readonly isRetiring: boolean;
-  readonly endsIdle: boolean;
   gone(connection: Connection): void;
 }
 
@@ -49,7 +48,6 @@ export class ClientSession implements Connection, ClientWireHost {
   #isFirst = true;
   /** When its first stream was awaited, or the last one ended or began. */
   #since: Milliseconds;
-  #hasWarned = false;
   #closingAt: Milliseconds | undefined;
 
   /** @param socket nothing of it was read, or was put back */
@@ -89,15 +87,11 @@ export class ClientSession implements Connection, ClientWireHost {
   check(now: Milliseconds): void {
     for (const served of this.#served) served.check(now);
     if (this.#session.destroyed) return;
-    const { plane, isRetiring, endsIdle } = this.#host;
+    const { plane, isRetiring } = this.#host;
     const { limits } = plane;
     if (this.#closingAt !== undefined) {
       if (now - this.#closingAt > limits.lingerTimeout && this.#openStreams === 0) this.destroy();
-    } else if (endsIdle) this.#close(now);
-    else if (isRetiring && !this.#hasWarned) {
-      this.#hasWarned = true;
-      this.#session.goaway(NGHTTP2_NO_ERROR, noStreamYet);
-    }
+    } else if (isRetiring) this.#close(now);
     const age = now - this.#since;
     if (this.#openStreams === 0) {
       if (age > (this.#isFirst ? limits.clientHeadTimeout : limits.keepAlive)) this.#close(now);

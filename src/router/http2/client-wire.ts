@@ -60,8 +60,8 @@ export class ClientWire extends StreamWire {
     this.#ownTrailers = undefined;
     this.#hasTrailers = false;
     this.tell(text);
-    if (ended) stream.resume();
-    else this.listen(stream);
+    // One that has ended Node reads by itself once it is closed: before, it costs the stream's early destruction.
+    if (!ended) this.listen(stream);
   }
 
   override end(): void {

@@ -94,6 +94,7 @@ export abstract class StreamWire implements Wire {
   }
 
   resume(): void {
+    if (!this.#isPaused) return;
     this.#isPaused = false;
     this.stream?.resume();
     if (this.#end === 'held') {
