@@ -29,6 +29,7 @@ export function* checkService(name: string, service: ServiceConfig): Generator<F
       message: 'cannot depend on itself: remove it here',
     };
   }
+  if (service.traffic.protocol === 'h2c') yield* checkProbesOfHttp2(service, at);
   if (service.port === false) yield* checkPortless(service, at);
   else if (Object.hasOwn(service.env, service.port.env)) {
     yield {
@@ -73,6 +74,17 @@ function* checkPackage(service: ServiceConfig, at: At): Generator<Finding> {
     yield {
       path: place,
       message: `cannot fetch a package without its digest: add sha256 ${short ? 'beside package' : 'beside url'} (see \`sha256sum FILE\`)`,
+    };
+  }
+}
+
+function* checkProbesOfHttp2(service: ServiceConfig, at: At): Generator<Finding> {
+  for (const kind of ['startup', 'readiness', 'liveness'] as const) {
+    if (service.probes[kind]?.action.kind !== 'http') continue;
+    yield {
+      path: at('probes', kind, 'http'),
+      message:
+        'cannot probe by http a service with traffic.protocol: h2c, since probes speak HTTP/1.1: expected tcp: true, or exec with a command such as grpc_health_probe',
     };
   }
 }

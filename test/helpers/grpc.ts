@@ -9,7 +9,7 @@ export function framed(text: string): Buffer {
 }
 
 /** Takes messages out of the octets of a stream. */
-export class Messages {
+class Messages {
   readonly all: string[] = [];
   #rest: Buffer = Buffer.alloc(0);
   readonly #told: (text: string) => void;

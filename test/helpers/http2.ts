@@ -165,7 +165,7 @@ function literal(text: string): Buffer {
   return Buffer.concat([Buffer.from([...length, rest]), octets]);
 }
 
-export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 export const pseudo = (method = 'GET', path = '/') =>
   [

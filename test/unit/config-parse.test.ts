@@ -284,6 +284,10 @@ test('each mistake is told at its place, with what was expected', () => {
       /cannot take a URL with a user or password/,
     ],
     [one('port: false\n    probes: { liveness: { tcp: true } }'), /liveness\.tcp: cannot probe by tcp a service with/],
+    [
+      one('traffic: { protocol: h2c }\n    probes: { readiness: { http: / } }'),
+      /readiness\.http: cannot probe by http a service with traffic\.protocol: h2c/,
+    ],
     [one('port: false\n    route: /'), /^5:12 services\.a\.route: cannot route to a service with port: false/],
     [one('port: false\n    args: ["-p$PORT"]'), /^5:12 .*cannot fill in the port of a service with port: false/],
     ['services: {}\nports: 80-90', /expected a range such as 20000-20999/],

@@ -83,7 +83,9 @@ export const routerSchema = section({
     .prefault(0)
     .describe('Processes that serve; 0: one for each core, but one alone up to two cores.'),
   tls: tls.prefault({}).describe('For addresses with `https://`.'),
-  http2: flag().prefault(true).describe('Whether HTTP/2 is offered to clients by TLS.'),
+  http2: flag()
+    .prefault(true)
+    .describe('Whether HTTP/2 is spoken with clients: offered by TLS, and without TLS with those that begin with it.'),
   redirectToHttps: z
     .union([z.literal(false), whole(1, 65_535)], { error: 'false, or the port that clients reach https at' })
     .prefault(false)

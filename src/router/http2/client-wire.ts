@@ -11,7 +11,7 @@ import type { TrailerLimits } from '../http1/trailers.ts';
 import type { WireOwner } from '../plane/wire.ts';
 import { addFields, trailerLines } from './field-lines.ts';
 import type { RequestLines } from './request-lines.ts';
-import { cutOff, inChunks, noMessage, onWantTrailers, StreamWire } from './stream-wire.ts';
+import { type Carrying, cutOff, inChunks, noMessage, onWantTrailers, StreamWire } from './stream-wire.ts';
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_INTERNAL_ERROR } = constants;
 
@@ -35,7 +35,6 @@ export class ClientWire extends StreamWire {
   /** The stream is to be reset once what was written is taken. */
   #isCut = false;
   #response: OutgoingHttpHeaders | undefined;
-  #ownTrailers: OutgoingHttpHeaders | undefined;
   /** Whether trailers follow the response, be it none. */
   #hasTrailers = false;
 
@@ -57,7 +56,6 @@ export class ClientWire extends StreamWire {
     this.#isAnswered = false;
     this.#isCut = false;
     this.#response = undefined;
-    this.#ownTrailers = undefined;
     this.#hasTrailers = false;
     this.tell(text);
     // One that has ended Node reads by itself once it is closed: before, it costs the stream's early destruction.
@@ -115,7 +113,7 @@ export class ClientWire extends StreamWire {
       if (this.#hasTrailers) stream.on('wantTrailers', onWantTrailers);
       stream.respond(response, { endStream: isBare, waitForTrailers: this.#hasTrailers });
     }
-    this.#ownTrailers = trailers;
+    (stream as Carrying).trailers = trailers;
     if (isLast || payload.length > 0) this.put(stream, payload, isLast);
     if (!isLast) return;
     this.#isAnswered = true;
@@ -147,10 +145,8 @@ export class ClientWire extends StreamWire {
     else if (this.#due < 0) this.tell(`0\r\n${this.#trailers}\r\n`);
   }
 
-  override wantsTrailers(): void {
+  override trailersSent(): void {
     const stream = this.stream as ServerHttp2Stream;
-    if (stream.destroyed || stream.closed) return;
-    stream.sendTrailers(this.#ownTrailers ?? {});
     if (!this.#isAsked) setImmediate(() => this.#letRestBe(stream)); // Not before they are sent.
   }
 

@@ -124,6 +124,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     this.#isWhole = isLast;
     this.#ownTrailers = trailers;
     if (this.stream) {
+      (this.stream as Carrying).trailers = trailers;
       if (isLast || payload.length > 0) this.put(this.stream, payload, isLast);
     } else if (!this.#waits && !this.#isAnswering) {
       if (this.#session.hasRoom) this.#begin();
@@ -179,11 +180,6 @@ export class InstanceWire extends StreamWire implements SessionWire {
     if (this.#getsChunks) this.tell(`0\r\n${this.#trailers}\r\n`);
   }
 
-  override wantsTrailers(): void {
-    const stream = this.stream as ClientHttp2Stream;
-    if (!stream.destroyed && !stream.closed) stream.sendTrailers(this.#ownTrailers ?? {});
-  }
-
   /** That it is closed follows. */
   override streamAborted(): void {}
 
@@ -236,7 +232,10 @@ export class InstanceWire extends StreamWire implements SessionWire {
     this.attach(stream);
     stream.push = onPush;
     stream.on('response', onResponse).on('headers', onInformation);
-    if (waitForTrailers) stream.on('wantTrailers', onWantTrailers);
+    if (waitForTrailers) {
+      (stream as Carrying).trailers = trailers;
+      stream.on('wantTrailers', onWantTrailers);
+    }
     for (const [index, piece] of pieces.entries()) this.put(stream, piece, isWhole && index === pieces.length - 1);
     if (isWhole && pieces.length === 0) this.put(stream, nothing, true);
     if (stream.writableLength === 0) this.unblock();

@@ -28,6 +28,8 @@ export const noMessage = -2;
 /** Streams find their wire by this: listeners are the same for all of them. */
 export interface Carrying {
   wire?: StreamWire | undefined;
+  /** That are to follow what is written. */
+  trailers?: OutgoingHttpHeaders | undefined;
 }
 
 export abstract class StreamWire implements Wire {
@@ -129,7 +131,7 @@ export abstract class StreamWire implements Wire {
   abstract came(chunk: Buffer): void;
   abstract trailersCame(raw: readonly string[]): void;
   protected abstract cameToEnd(): void;
-  abstract wantsTrailers(): void;
+  trailersSent(): void {}
   abstract streamAborted(): void;
   protected abstract streamClosed(): void;
 
@@ -269,9 +271,10 @@ function onEnd(this: Http2Stream): void {
 }
 
 export function onWantTrailers(this: Http2Stream): void {
-  const { wire } = this as Carrying;
-  if (wire) wire.wantsTrailers();
-  else this.close();
+  if (this.destroyed || this.closed) return;
+  const { wire, trailers = {} } = this as Carrying;
+  this.sendTrailers(trailers);
+  wire?.trailersSent();
 }
 
 function onAborted(this: Http2Stream): void {
