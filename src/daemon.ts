@@ -79,12 +79,17 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
   let settings: RouterSettings = settingsOf(project.router);
   const ports = new Ports(project.ports);
   const routing = new Routing(router, () => ({ settings, services: fleet.table() }));
+  const runtimes = createRuntimes({
+    preparedDir: (digest, key) => releases.preparedDir(digest, key),
+    pinnedDir: join(home, 'runtimes'),
+  });
   const world: InstanceWorld = {
     clock,
     random: Math.random,
     bootId: readBootId(),
     host,
     isolation: new Isolation(home, host.isolation, new Users(store, home)),
+    runtimes,
     prober: createProber({ clock }),
     logs,
     ports,
@@ -94,7 +99,6 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     audit,
   };
   const fleet = new Fleet(world, () => project.capacity);
-  const runtimes = createRuntimes({ preparedDir: (digest, key) => releases.preparedDir(digest, key) });
   const deployer = new Deployer(releases, runtimes, () => project);
   const applier = new Applier(fleet, deployer, clock);
 

@@ -116,6 +116,7 @@ const instanceStatus = z.object({
   revision: z.number(),
   state: z.enum(instanceStates),
   reason: z.string().exactOptional().describe('Why it is in this state, in words.'),
+  note: z.string().exactOptional().describe('What should be known of it although it runs, in words.'),
   pid: z.number().exactOptional(),
   port: z.number().exactOptional(),
   restarts: z.number().describe('Since the instance was first started or last reset by `start`.'),

@@ -62,6 +62,9 @@ function notes(services: readonly Service[], colors: Colors): string[] {
       ? [`${name}: revision ${rollout.to} was not rolled out: ${rollout.reason}`]
       : []),
     ...instances.filter(hasNews).map(instance => `${instanceLabel(instance)}: ${instance.reason}`),
+    ...instances.flatMap(instance =>
+      instance.note === undefined ? [] : `${instanceLabel(instance)}: ${instance.note}`,
+    ),
     ...unenforced(name, instances),
   ]);
   return lines.length === 0 ? [] : ['', ...lines.map(line => colors.yellow(printable(line)))];

@@ -8,7 +8,7 @@ import { planChanges } from '../config/plan.ts';
 import type { PlannedChange } from '../domain/change.ts';
 import type { Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
-import type { Digest } from '../domain/revision.ts';
+import type { Digest, RuntimeChoice } from '../domain/revision.ts';
 import {
   declare,
   firstRecord,
@@ -22,6 +22,7 @@ import type { ProjectSpec, ServiceSpec } from '../domain/spec.ts';
 import { type Claim, claimOf } from './capacity.ts';
 import type { Candidate, Deployer } from './deployer.ts';
 import type { Fleet } from './fleet.ts';
+import { runtimeInWords } from './runtime-words.ts';
 
 /** What one service is to become. Without a candidate no process changes. */
 interface Prepared {
@@ -30,6 +31,8 @@ interface Prepared {
   readonly candidate: Candidate | undefined;
   /** What all instances should have been of at that time; `undefined` where there was no such service. */
   readonly base: number | undefined;
+  /** The runtime that could not be started again, where that is all that makes a candidate. */
+  readonly replaces?: RuntimeChoice;
 }
 
 export class Applier {
@@ -109,7 +112,9 @@ export class Applier {
     const base = record && targetRevision(record);
     const target = record && revision(record, targetRevision(record));
     const samePackage = record?.declaredRelease === release.digest;
-    if (record !== undefined && target !== undefined && samePackage && runsAlike(spec, record.declared)) {
+    const isAlike = record !== undefined && target !== undefined && samePackage && runsAlike(spec, record.declared);
+    // What could not be started again is accepted anew.
+    if (isAlike && (await this.#deployer.canRun(target.runtime))) {
       return { spec, release: release.digest, candidate: undefined, base };
     }
     // A package that `deploy` brought stays until the configuration names another one.
@@ -120,7 +125,8 @@ export class Applier {
       .catch(error => {
         throw inService(spec.name, error);
       });
-    return { spec, release: release.digest, candidate, base };
+    const replaces = isAlike ? target.runtime : undefined;
+    return { spec, release: release.digest, candidate, base, ...(replaces && { replaces }) };
   }
 
   /** A deploy, a rollback or the end of a removal may have come meanwhile: then it is prepared once more. */
@@ -169,14 +175,18 @@ function isSame(one: ServiceRecord, other: ServiceRecord): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** A file can change under the same path; the specs alone don't show that. */
+/** A file can change under the same path, and a runtime on the host; the specs alone don't show that. */
 function withPackages(
   changes: readonly PlannedChange[],
   prepared: readonly Prepared[],
   recordOf: (name: string) => ServiceRecord | undefined,
 ): readonly PlannedChange[] {
-  const more = prepared.flatMap(({ spec, release }): PlannedChange[] => {
+  const more = prepared.flatMap(({ spec, release, candidate, replaces }): PlannedChange[] => {
     const before = recordOf(spec.name)?.declaredRelease;
+    if (replaces !== undefined && candidate !== undefined) {
+      const detail = `runtime: ${runtimeInWords(replaces)} → ${runtimeInWords(candidate.runtime)}`;
+      return [{ service: spec.name, action: 'change', details: [detail] }];
+    }
     if (before === undefined || before === release) return [];
     const detail = `package content: ${before.slice(0, 12)} → ${release.slice(0, 12)}`;
     return [{ service: spec.name, action: 'change', details: [detail] }];

@@ -169,9 +169,7 @@ export class ControlPlane implements Control {
       throw new SlipwayError('SLIP_REVISION_UNKNOWN', `cannot roll ${name} back: ${what}; kept are: ${kept}`);
     }
     return deployer.holding(async () => {
-      const release = await deployer.find(past.release);
-      // Planned anew: the runtime of then may have gone from the host since.
-      const candidate = { ...(await deployer.prepare(release, past.spec)), packageName: past.packageName };
+      const candidate = await deployer.prepareAgain(past);
       const made = await this.#rollOut(service, candidate, `rollback to ${past.number}`, actor, {
         isStill: () => true,
         also: record => record,

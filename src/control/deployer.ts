@@ -3,7 +3,7 @@
  * runs, so it may fail at any point; what it leaves behind then is collected with the unused releases.
  */
 import { SlipwayError } from '../domain/errors.ts';
-import type { Digest, Release, Revision } from '../domain/revision.ts';
+import type { Digest, Release, Revision, RuntimeChoice } from '../domain/revision.ts';
 import type { PackageSource, RuntimePaths, ServiceSpec, UnpackLimits } from '../domain/spec.ts';
 import type { ReleaseStore } from '../packages/contract.ts';
 import type { Runtimes } from '../runtimes/contract.ts';
@@ -12,6 +12,12 @@ import { crashPoint } from './crash-points.ts';
 export interface DeploySettings {
   readonly unpack: UnpackLimits;
   readonly runtimes: RuntimePaths;
+}
+
+/** What may run again, and what still runs. */
+export interface InUse {
+  readonly releases: ReadonlySet<Digest>;
+  readonly runtimes: ReadonlySet<Digest>;
 }
 
 /** A revision that has no number yet. */
@@ -68,10 +74,40 @@ export class Deployer {
     return { release: release.digest, packageName: release.name, spec, runtime, launch };
   }
 
-  /** Removes the releases that are not named, unless one is being prepared: the next call then does. */
-  async collect(named: ReadonlySet<Digest>): Promise<readonly Digest[]> {
+  /**
+   * What a revision was accepted with, where the host still has that; else prepared anew. Only inside `holding`.
+   * @throws SlipwayError as `find` and `prepare`
+   */
+  async prepareAgain({ number: _, createdAt: __, cause: ___, ...past }: Revision): Promise<Candidate> {
+    const release = await this.find(past.release);
+    if (await this.#isAsAccepted(past.runtime)) return past;
+    return { ...(await this.prepare(release, past.spec)), packageName: past.packageName };
+  }
+
+  /** Whether an instance could be started with it. */
+  async canRun(choice: RuntimeChoice): Promise<boolean> {
+    return this.#runtimes.versionNow(choice).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #isAsAccepted(choice: RuntimeChoice): Promise<boolean> {
+    return this.#runtimes.versionNow(choice).then(
+      version => version === choice.version,
+      () => false,
+    );
+  }
+
+  /** Removes the releases and pinned runtimes that are not named, unless one is being prepared: the next call then does. */
+  async collect({ releases, runtimes }: InUse): Promise<readonly Digest[]> {
     if (this.#underWay > 0 || this.#collecting !== undefined) return [];
-    this.#collecting = this.#store.collect(named).finally(() => {
+    const collecting = this.#store.collect(releases).then(async removed => {
+      // Virtual environments of a release lead into them.
+      await this.#runtimes.collect(runtimes);
+      return removed;
+    });
+    this.#collecting = collecting.finally(() => {
       this.#collecting = undefined;
     });
     return this.#collecting;

@@ -7,6 +7,7 @@ import { revision, type ServiceRecord, targetRevision } from '../domain/service.
 import type { TreeRecord } from '../processes/contract.ts';
 import type { InstanceActor } from './instance-actor.ts';
 import type { Level } from './isolation.ts';
+import { runtimeChange, runtimeInWords } from './runtime-words.ts';
 import type { ServiceActor } from './service-actor.ts';
 import type { InstanceStatus, IsolationView, RevisionSummary, ServiceState, ServiceStatus } from './views.ts';
 
@@ -25,7 +26,7 @@ export async function describeService(service: ServiceActor, now: Milliseconds):
     revision: record.current,
     package: target?.packageName ?? '',
     release: target?.release ?? '',
-    runtime: target === undefined ? '' : runtimeInWords(target),
+    runtime: target === undefined ? '' : runtimeInWords(target.runtime),
     command: target?.launch.argv ?? [],
     routes: record.declared.routes.map(({ host, path, stripPrefix }) => ({
       ...(host === undefined ? {} : { host }),
@@ -45,7 +46,7 @@ export async function describeService(service: ServiceActor, now: Milliseconds):
 }
 
 async function describeInstance(actor: InstanceActor, now: Milliseconds): Promise<InstanceStatus> {
-  const { instance, tree, port } = actor;
+  const { instance, tree, port, runtimeVersion } = actor;
   const reason = reasonInWords(instance, now);
   const usage = await tree?.usage();
   return {
@@ -56,6 +57,9 @@ async function describeInstance(actor: InstanceActor, now: Milliseconds): Promis
     ...(reason === undefined ? {} : { reason }),
     ...(tree === undefined ? {} : { pid: tree.record.identity.pid }),
     ...(port === undefined ? {} : { port }),
+    ...(runtimeVersion === undefined || tree === undefined
+      ? {}
+      : { note: runtimeChange(actor.revision.runtime, runtimeVersion) }),
     restarts: instance.history.total,
     ...(tree === undefined || instance.launchedAt === undefined ? {} : { uptime: now - instance.launchedAt }),
     ...(usage === undefined ? {} : { usage }),
@@ -79,15 +83,11 @@ export function describeRevision(one: Revision, record: ServiceRecord): Revision
     number: one.number,
     release: one.release,
     package: one.packageName,
-    runtime: runtimeInWords(one),
+    runtime: runtimeInWords(one.runtime),
     createdAt: one.createdAt,
     cause: one.cause,
     current: one.number === record.current,
   };
-}
-
-function runtimeInWords({ runtime }: Revision): string {
-  return runtime.version === '' ? runtime.name : `${runtime.name} ${runtime.version}`;
 }
 
 function stoppedOf(record: ServiceRecord): number {

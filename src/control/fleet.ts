@@ -5,11 +5,11 @@ import { SlipwayError } from '../domain/errors.ts';
 import type { CapacitySpec } from '../domain/limits-spec.ts';
 import { instanceKey } from '../domain/names.ts';
 import { startOrder } from '../domain/order.ts';
-import type { Digest } from '../domain/revision.ts';
 import type { ServiceRecord } from '../domain/service.ts';
 import type { RoutedService } from '../router-link/protocol.ts';
 import type { InstanceRecord } from '../state/contract.ts';
 import { Capacity } from './capacity.ts';
+import type { InUse } from './deployer.ts';
 import type { InstanceActor } from './instance-actor.ts';
 import type { InstanceWorld } from './instance-world.ts';
 import { type Neighbours, ServiceActor } from './service-actor.ts';
@@ -148,15 +148,19 @@ export class Fleet {
     return this.#capacity;
   }
 
-  /** What must not be collected: what may run again, and what still runs. */
-  releases(): ReadonlySet<Digest> {
-    return new Set(
-      this.services.flatMap(({ record, actors }) => [
-        record.declaredRelease,
-        ...record.revisions.map(one => one.release),
-        ...actors.map(actor => actor.revision.release),
+  /** What must not be collected. */
+  inUse(): InUse {
+    const revisions = this.services.flatMap(({ record, actors }) => [
+      ...record.revisions,
+      ...actors.map(actor => actor.revision),
+    ]);
+    return {
+      releases: new Set([
+        ...this.services.map(({ record }) => record.declaredRelease),
+        ...revisions.map(one => one.release),
       ]),
-    );
+      runtimes: new Set(revisions.flatMap(({ runtime: { pinned } }) => pinned ?? [])),
+    };
   }
 
   /** The daemon ends: nothing more is started, stopped or recorded by it. */

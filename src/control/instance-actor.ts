@@ -17,6 +17,7 @@ import { environmentOf } from './environment.ts';
 import type { InstancePolicy, InstanceWorld } from './instance-world.ts';
 import type { Level } from './isolation.ts';
 import { isFree } from './ports.ts';
+import { runtimeChange } from './runtime-words.ts';
 
 /** How long SIGKILL may take to be obeyed; after that the process hangs in the kernel. */
 const reapTimeout = 10_000;
@@ -37,6 +38,7 @@ export class InstanceActor {
   #instance: Instance = newInstance();
   #port: number | undefined;
   #tree: ProcessTree | undefined;
+  #runtimeVersion: string | undefined;
   #env: Readonly<Record<string, string>> = {};
   #readySince: number | undefined;
   #cancelTimer: Cancel = () => {};
@@ -72,6 +74,11 @@ export class InstanceActor {
     return this.#tree;
   }
 
+  /** Of its last launch, where the host has replaced what its revision was accepted with. */
+  get runtimeVersion(): string | undefined {
+    return this.#runtimeVersion;
+  }
+
   /** What it is given, or will be. */
   get isolation(): Level {
     return this.#world.isolation.levelOf(this.revision.spec.isolation);
@@ -104,6 +111,7 @@ export class InstanceActor {
    */
   async recover(record: InstanceRecord): Promise<boolean> {
     this.#port = record.port;
+    this.#runtimeVersion = record.runtimeVersion;
     if (record.port !== undefined) this.#world.ports.claim(record.port);
     const { instance } = record;
     if (instance.state === 'stopped' || instance.state === 'failed') {
@@ -165,7 +173,13 @@ export class InstanceActor {
   }
 
   #save(): void {
-    const record = { id: this.id, instance: this.#instance, port: this.#port, bootId: this.#world.bootId };
+    const record = {
+      id: this.id,
+      instance: this.#instance,
+      port: this.#port,
+      bootId: this.#world.bootId,
+      ...(this.#runtimeVersion !== undefined && { runtimeVersion: this.#runtimeVersion }),
+    };
     try {
       this.#world.store.saveInstance(this.#tree ? { ...record, tree: this.#tree.record } : record);
     } catch (error) {
@@ -226,6 +240,7 @@ export class InstanceActor {
   async #spawn(epoch: number): Promise<void> {
     const { host, isolation, logs } = this.#world;
     try {
+      await this.#checkRuntime();
       await this.#takePort();
       const { sandbox, env } = await isolation.house(this);
       this.#env = await this.#environment(env);
@@ -253,6 +268,15 @@ export class InstanceActor {
       const detail = error instanceof Error ? error.message : String(error);
       this.send({ kind: 'spawnFailed', epoch, detail });
     }
+  }
+
+  /** Said at each launch: a host that replaces what runs is worth more than one line in a log. */
+  async #checkRuntime(): Promise<void> {
+    const { runtime } = this.revision;
+    const version = await this.#world.runtimes.versionNow(runtime);
+    this.#runtimeVersion = version === runtime.version ? undefined : version;
+    if (this.#runtimeVersion === undefined) return;
+    this.#event('runtime-changed', `${runtimeChange(runtime, version)} at ${runtime.path}`);
   }
 
   #environment(housing: Readonly<Record<string, string>>): Promise<Record<string, string>> {

@@ -5,6 +5,7 @@ import type { RestartSpec, StopSpec } from '../domain/spec.ts';
 import type { LogStore } from '../logs/contract.ts';
 import type { Prober } from '../probes/contract.ts';
 import type { ProcessHost } from '../processes/contract.ts';
+import type { Runtimes } from '../runtimes/contract.ts';
 import type { StateStore } from '../state/contract.ts';
 import type { Audit } from './audit.ts';
 import type { ControlCounters } from './contract.ts';
@@ -19,6 +20,7 @@ export interface InstanceWorld {
   readonly bootId: string;
   readonly host: ProcessHost;
   readonly isolation: Pick<Isolation, 'house' | 'environmentOf' | 'clear' | 'levelOf'>;
+  readonly runtimes: Pick<Runtimes, 'versionNow'>;
   readonly prober: Prober;
   readonly logs: LogStore;
   readonly ports: Ports;

@@ -101,6 +101,8 @@ export class Isolation {
     const data = this.#quarters.dataOf(id);
     const tmp = this.#quarters.tmpOf(key);
     const release = join(this.#home, 'releases', revision.release);
+    const { pinned } = revision.runtime;
+    const runtime = pinned === undefined ? [] : [{ path: join(this.#home, 'runtimes', pinned), writable: false }];
     const secretsHome = dirname(await this.#quarters.secretsFolder());
     await this.#writeCommonFiles();
     return {
@@ -112,6 +114,7 @@ export class Isolation {
       hidden: [this.#home, secretsHome, ...exposed.hidden],
       visible: [
         { path: release, writable: false },
+        ...runtime,
         { path: data, writable: true },
         ...exposed.visible,
         ...isolation.writable.map(path => ({ path, writable: true })),

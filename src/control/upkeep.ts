@@ -66,7 +66,7 @@ export class Upkeep {
 
   async #collect(): Promise<void> {
     const { deployer, fleet } = this.#parts;
-    await deployer.collect(fleet.releases());
+    await deployer.collect(fleet.inUse());
   }
 
   /** Each run begins so long after the last one has ended. */

@@ -43,6 +43,8 @@ export interface InstanceStatus {
   readonly state: InstanceStateKind;
   /** Why it is in this state, in words, where that isn't plain: `exited 1 four times in 9 s; next try in 6.4 s`. */
   readonly reason?: string;
+  /** What should be known of it although it runs: `runtime changed: node 20.20.2 → 20.21.0`. */
+  readonly note?: string;
   readonly pid?: number;
   readonly port?: number;
   /** Since the instance was first started or last reset by `start`. */
@@ -73,7 +75,7 @@ export interface ServiceStatus {
   readonly revision: number;
   readonly package: string;
   readonly release: string;
-  /** `node 20.20.2`, `exec`. */
+  /** `node 20.20.2`, `node 20.20.2 (pinned)`, `exec`. */
   readonly runtime: string;
   readonly command: readonly string[];
   readonly routes: readonly RouteView[];

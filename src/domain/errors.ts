@@ -138,6 +138,21 @@ export const errorCatalog = {
     meaning: 'The host has no runtime of the version that was asked for.',
     mend: 'Install one that fits, add its path under `runtimes:`, or change the range.',
   },
+  SLIP_RUNTIME_REMOVED: {
+    status: 500,
+    meaning: 'The runtime that a revision was accepted with is not on the host any more, or doesn’t work there.',
+    mend: 'Install it again, or accept another with `slipway deploy` or `slipway apply`; `pinRuntime: true` keeps a copy.',
+  },
+  SLIP_RUNTIME_CHANGED: {
+    status: 500,
+    meaning: 'The host replaced the runtime of a revision by a version that its service doesn’t accept.',
+    mend: 'Accept it with `slipway deploy` or `slipway apply`, or install the old one again; `pinRuntime: true` keeps a copy.',
+  },
+  SLIP_RUNTIME_UNPINNABLE: {
+    status: 422,
+    meaning: 'The runtime can’t be copied into the store so that it runs there independently of the host.',
+    mend: 'See the reason in the message; name another installation under `runtimes:`, or leave out `pinRuntime`.',
+  },
   SLIP_ENTRY_MISSING: {
     status: 422,
     meaning: 'The release does not say what to run.',

@@ -1,6 +1,7 @@
 /** What a deploy leaves behind: a release, how it is run, and the two under a number. */
 import type { Milliseconds } from './clock.ts';
 import type { ServiceSpec } from './spec.ts';
+import type { VersionRange } from './version-range.ts';
 
 /** Lower-case hexadecimal SHA-256 of the package's bytes. */
 export type Digest = string;
@@ -34,6 +35,12 @@ export interface RuntimeChoice {
   readonly version: string;
   /** Absolute path of the executable. */
   readonly path: string;
+  /** Names its copy in the store, where it is pinned: `path` is in there then. */
+  readonly pinned?: Digest;
+  /** What its files looked like when it was accepted; absent where it is pinned, or has no version. */
+  readonly identity?: string;
+  /** Versions with which the host may replace it; goes with `identity`. */
+  readonly accepts?: Pick<VersionRange, 'text' | 'dialect'>;
 }
 
 /** How a release is started: complete but for the instance's own port, identity and environment. */

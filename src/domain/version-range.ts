@@ -11,13 +11,15 @@ export interface Version {
   readonly pre: string;
 }
 
+export type Dialect = 'npm' | 'pep440';
+
 export interface VersionRange {
   /** As it was written. */
   readonly text: string;
+  readonly dialect: Dialect;
   fits(version: Version): boolean;
 }
 
-type Dialect = 'npm' | 'pep440';
 type Test = (version: Version) => boolean;
 type Numbers = readonly number[];
 
@@ -175,5 +177,5 @@ export function parseVersionRange(text: string, dialect: Dialect = 'npm'): Versi
     if (!test) return undefined;
     alternatives.push(test);
   }
-  return { text, fits: version => alternatives.some(test => test(version)) };
+  return { text, dialect, fits: version => alternatives.some(test => test(version)) };
 }

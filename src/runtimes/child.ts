@@ -20,6 +20,8 @@ interface ChildEnd {
   readonly code: number;
   /** What was collected, 64 KiB at most. */
   readonly output: string;
+  /** Whether there was more. */
+  readonly isCut: boolean;
 }
 
 const collectedAtMost = 65_536;
@@ -45,7 +47,7 @@ export function runChild(order: ChildOrder): Promise<ChildEnd> {
     order.signal.addEventListener('abort', killGroup, { once: true });
     child.on('error', error => {
       order.signal.removeEventListener('abort', killGroup);
-      resolve({ code: 127, output: error.message });
+      resolve({ code: 127, output: error.message, isCut: false });
     });
     child.on('close', (code, signal) => {
       order.signal.removeEventListener('abort', killGroup);
@@ -53,6 +55,7 @@ export function runChild(order: ChildOrder): Promise<ChildEnd> {
       resolve({
         code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
         output: collected.map(read => read()).join(''),
+        isCut: collected.some(read => read().length >= collectedAtMost),
       });
     });
   });

@@ -7,7 +7,7 @@ import { access, constants, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { compareVersions, parseVersion } from '../domain/version-range.ts';
 import { runChild } from './child.ts';
-import type { Discovery, Installed } from './contract.ts';
+import type { Answer, Discovery, Installed } from './contract.ts';
 import { type Environment, searchPath, toolEnvironment } from './environment.ts';
 
 /** What tells the runtimes apart when they are looked for. */
@@ -27,8 +27,6 @@ interface Candidate {
   readonly path: string;
   readonly foundBy: string;
 }
-
-type Answer = { readonly version: string; readonly path: string } | { readonly why: string };
 
 const askedAtOnce = 4;
 
@@ -50,7 +48,7 @@ export class Finder {
     const candidates = await this.#candidates(search, extra);
     const installed = new Map<string, Installed>();
     const unusable: { path: string; foundBy: string; why: string }[] = [];
-    const answers = await inTurns(candidates, askedAtOnce, candidate => this.#ask(search, candidate.path));
+    const answers = await inTurns(candidates, askedAtOnce, candidate => this.ask(search, candidate.path));
     for (const [i, { path, foundBy }] of candidates.entries()) {
       const answer = answers[i] ?? { why: 'it was not asked' };
       if ('why' in answer) unusable.push({ path, foundBy, why: answer.why });
@@ -86,7 +84,8 @@ export class Finder {
     return withoutAliases(all);
   }
 
-  async #ask(search: Search, path: string): Promise<Answer> {
+  /** Once, for as long as the file stays as it is. */
+  async ask(search: Search, path: string): Promise<Answer> {
     let stats: Stats;
     try {
       stats = await stat(path);

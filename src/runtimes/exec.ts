@@ -17,6 +17,16 @@ export function createExec(env: Environment): Runtime {
       return (await fileIn(release.root, 'Procfile')) !== undefined || (await programsOf(release)).length === 1;
     },
 
+    line: 0,
+    parts: () => [],
+    ask: async () => ({ why: 'it is no runtime' }),
+    async bundle() {
+      throw new SlipwayError(
+        'SLIP_RUNTIME_UNPINNABLE',
+        'cannot pin a runtime where none is used: what the release brings is kept with it as it is; leave out pinRuntime',
+      );
+    },
+
     // There is nothing to find: the release brings what it needs.
     discover: async () => ({ installed: [{ version: '', path: '', foundBy: 'the release' }], unusable: [] }),
     wants: async () => undefined,

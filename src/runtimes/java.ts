@@ -36,6 +36,18 @@ export function createJava(finder: Finder, env: Environment): Runtime {
       return release.format === 'jar' || (await jarsOf(release)).length === 1;
     },
 
+    line: 1,
+    // The launcher is small and often the same; `release` names the build.
+    parts: path => [path, join(path, '../../release'), join(path, '../../lib/server/libjvm.so')],
+    ask: path => finder.ask(search, path),
+    bundle: async ({ path }) => ({
+      entries: [{ from: dirname(dirname(path)), to: '.' }],
+      omits: name => /^(jmods|include|demo|sample|man|docs|legal|(lib\/)?src\.zip)(\/|$)/.test(name),
+      executable: 'bin/java',
+      aliases: [],
+      proof: { ask: search.ask, read: output => [search.read(output)?.path ?? ''] },
+    }),
+
     discover: extra => finder.find(search, extra),
 
     async wants(release) {

@@ -35,12 +35,13 @@ export async function withDependencies(preparation: Preparation, order: PlanOrde
     what: `the dependencies of ${release.name}`,
     signal,
     async make(folder, tools) {
-      const npm = await npmOf(installed.path);
+      const node = installed.origin ?? installed.path;
+      const npm = await npmOf(node);
       const app = join(folder, 'app');
       await copyTree(release.root, app);
       if (!locked) await dropDevDependencies(app);
       const install = locked ? ['ci'] : ['install', '--package-lock'];
-      await tools.run([installed.path, npm, ...install, '--omit=dev', ...quietly], app);
+      await tools.run([node, npm, ...install, '--omit=dev', ...quietly], app);
     },
   });
   return join(made, 'app');

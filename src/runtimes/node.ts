@@ -36,6 +36,17 @@ export function createNode(finder: Finder, preparation: Preparation, env: Enviro
       return release.format === 'tree' && (await fileIn(release.root, 'package.json')) !== undefined;
     },
 
+    line: 1,
+    parts: path => [path],
+    ask: path => finder.ask(search, path),
+    bundle: async ({ path }) => ({
+      entries: [{ from: path, to: 'bin/node' }],
+      omits: () => false,
+      executable: 'bin/node',
+      aliases: [],
+      proof: { ask: ['-p', 'process.execPath'], read: output => [output.trim()] },
+    }),
+
     discover: extra => finder.find(search, extra),
 
     async wants(release) {

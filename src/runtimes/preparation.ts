@@ -15,6 +15,7 @@ import { SlipwayError } from '../domain/errors.ts';
 import { runChild } from './child.ts';
 import { type Environment, toolEnvironment } from './environment.ts';
 import { SharedWork } from './shared-work.ts';
+import { syncTree } from './sync-tree.ts';
 
 const recordName = 'prepared.json';
 const recordPattern = /^\{"version":1,"made":"(try-[0-9a-f]{8})"\}\n$/;
@@ -66,7 +67,7 @@ export class Preparation {
       log = await open(join(task.folder, 'prepare.log'), 'w');
       await task.make(work, this.#tools(task, log, signal));
       signal.throwIfAborted();
-      await syncTree(work, log, signal);
+      await syncTree(work, signal, log.fd);
       await writeRecord(task.folder, work);
       return work;
     } catch (error) {
@@ -122,13 +123,6 @@ async function removeTries(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (name.startsWith('try-')) await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
   }
-}
-
-/** Package managers don't sync what they write, and a record that outlives its content would be a lie. */
-async function syncTree(folder: string, log: FileHandle, signal: AbortSignal): Promise<void> {
-  const env = { PATH: '/usr/bin:/bin' };
-  const filesystem = { argv: ['sync', '-f', folder], cwd: '/', env, signal, output: log.fd };
-  if ((await runChild(filesystem)).code !== 0) await runChild({ ...filesystem, argv: ['sync'] });
 }
 
 async function writeRecord(folder: string, work: string): Promise<void> {

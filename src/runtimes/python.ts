@@ -7,6 +7,7 @@ import type { Installed, Runtime } from './contract.ts';
 import type { Finder, Search } from './discovery.ts';
 import { type Environment, pathWith, searchPath } from './environment.ts';
 import type { Preparation } from './preparation.ts';
+import { pythonBundle } from './python-bundle.ts';
 import { type Distribution, type Installable, type VirtualEnvironment, virtualEnvironment } from './python-install.ts';
 import { type PyProject, parsePyProject, readWheel, sameDistribution } from './python-metadata.ts';
 import { fileIn, head, textIn } from './release-files.ts';
@@ -46,6 +47,12 @@ export function createPython(finder: Finder, preparation: Preparation, env: Envi
       const kind = await installableOf(release);
       return kind === 'project' || (await scriptOf(release, kind === 'requirements')) !== undefined;
     },
+
+    // 3.11 and 3.12 have different libraries, in different folders.
+    line: 2,
+    parts: path => [path],
+    ask: path => finder.ask(search, path),
+    bundle: pythonBundle,
 
     discover: extra => finder.find(search, extra),
 

@@ -10,16 +10,20 @@ import type { RuntimePaths, RuntimeRequest } from '../domain/spec.ts';
 import { parseVersion, parseVersionRange } from '../domain/version-range.ts';
 import type { Discovery, Installed, Runtime, Runtimes, Wanted } from './contract.ts';
 import { Finder } from './discovery.ts';
+import { recordOf, versionNow } from './endurance.ts';
 import type { Environment } from './environment.ts';
 import { createExec } from './exec.ts';
 import { createJava } from './java.ts';
 import { createNode } from './node.ts';
+import { PinnedStore } from './pinned-store.ts';
 import { Preparation } from './preparation.ts';
 import { createPython } from './python.ts';
 
 interface RuntimesOptions {
   /** Where a release's prepared things live: as long as it does. */
   readonly preparedDir: (digest: Digest, key: string) => string;
+  /** Where copies of pinned runtimes live. */
+  readonly pinnedDir: string;
   /** The daemon's, by default; little of it is passed on. */
   readonly env?: Environment;
   readonly home?: string;
@@ -30,7 +34,9 @@ interface RuntimesOptions {
 }
 
 /** In the order in which a release is offered to them. */
-export function createRuntimeList(options: Omit<RuntimesOptions, 'preparedDir'> = {}): readonly Runtime[] {
+export function createRuntimeList(
+  options: Omit<RuntimesOptions, 'preparedDir' | 'pinnedDir'> = {},
+): readonly Runtime[] {
   const { env = process.env, home = homedir(), versionLimit = 15_000, prepareLimit = 15 * 60_000 } = options;
   const finder = new Finder(env, home, versionLimit);
   const preparation = new Preparation(env, home, prepareLimit);
@@ -44,19 +50,38 @@ export function createRuntimeList(options: Omit<RuntimesOptions, 'preparedDir'> 
 
 export function createRuntimes(options: RuntimesOptions): Runtimes {
   const runtimes = createRuntimeList(options);
+  const store = new PinnedStore(options.pinnedDir);
   return {
     async resolve(release, request, paths, signal) {
       signal?.throwIfAborted();
       const runtime = await chooseRuntime(runtimes, release, request.runtime, request.command !== undefined);
-      const installed = await chooseInstalled(runtime, release, request.runtime, paths);
+      const wanted = await wantedOf(runtime, release, request.runtime);
+      const found = await chooseInstalled(runtime, release, wanted, paths);
+      const pinned = request.pinRuntime ? await store.pin(runtime, found, signal) : undefined;
+      const installed = pinned?.installed ?? found;
       const prepared = options.preparedDir(release.digest, preparedKey(runtime.name, installed));
       const order = { release, installed, request, prepared };
       const launch = await runtime.plan(signal ? { ...order, signal } : order);
       // Without a runtime that is named, a command is on its own.
       const name = request.command && !request.runtime ? 'command' : runtime.name;
       const path = installed.path === '' ? (launch.argv[0] ?? '') : installed.path;
-      return { runtime: { name, version: installed.version, path }, launch };
+      const kept = pinned ? { pinned: pinned.digest } : await recordOf(runtime, installed, wanted?.range);
+      return {
+        runtime: { name, version: installed.version, path, ...kept },
+        launch: { ...launch, env: { ...launch.env, ...pinned?.env } },
+      };
     },
+    versionNow: choice =>
+      versionNow(
+        runtimes.find(({ name }) => name === choice.name),
+        choice,
+      ),
+    async survey(paths) {
+      const named = runtimes.filter(({ line }) => line > 0);
+      const found = named.map(async ({ name, discover }) => [name, await discover(paths[name] ?? [])] as const);
+      return Object.fromEntries(await Promise.all(found));
+    },
+    collect: keep => store.collect(keep),
   };
 }
 
@@ -86,14 +111,22 @@ async function chooseRuntime(
   );
 }
 
-/** The newest that fits; a pre-release only where nothing else does. The configuration's range beats the release's. */
-async function chooseInstalled(
+/** The configuration's range beats the release's. */
+async function wantedOf(
   runtime: Runtime,
   release: Release,
   asked: RuntimeRequest | undefined,
+): Promise<Wanted | undefined> {
+  return asked?.range === undefined ? runtime.wants(release) : rangeOf(asked.name, asked.range);
+}
+
+/** The newest that fits; a pre-release only where nothing else does. */
+async function chooseInstalled(
+  runtime: Runtime,
+  release: Release,
+  wanted: Wanted | undefined,
   paths: RuntimePaths,
 ): Promise<Installed> {
-  const wanted = asked?.range === undefined ? await runtime.wants(release) : rangeOf(asked.name, asked.range);
   const discovery = await runtime.discover(paths[runtime.name] ?? []);
   const fitting = discovery.installed.filter(({ version }) => {
     const parsed = parseVersion(version);

@@ -12,6 +12,8 @@ export interface InstanceRecord {
   readonly port: number | undefined;
   /** Absent before the process exists and after its tree is gone. */
   readonly tree?: TreeRecord;
+  /** The version that its runtime had at its last launch, where that isn't what its revision was accepted with. */
+  readonly runtimeVersion?: string;
   /** Instants in `instance` are monotonic and mean nothing after a reboot. */
   readonly bootId: string;
 }

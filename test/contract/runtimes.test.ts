@@ -6,7 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runtimeNames } from '../../src/config/runtime-names.ts';
-import type { Release } from '../../src/domain/revision.ts';
+import type { Release, RuntimeChoice } from '../../src/domain/revision.ts';
 import { compareVersions, parseVersion } from '../../src/domain/version-range.ts';
 import type { RunRequest } from '../../src/runtimes/contract.ts';
 import { createRuntimeList, createRuntimes } from '../../src/runtimes/runtimes.ts';
@@ -236,11 +236,44 @@ for (const subject of subjects) {
       await assert.rejects(runtime.plan(base), { code: 'SLIP_ENTRY_MISSING', message: /^cannot run / });
     });
 
+    test('runs on a copy of its own where it is pinned, the same for all', async t => {
+      const home = await tempDir(t);
+      const pinnedDir = join(home, 'runtimes');
+      const runtimes = createRuntimes({ preparedDir: (digest, key) => join(home, digest, key), pinnedDir });
+      const request = { ...plainRequest, pinRuntime: true };
+      const made: RuntimeChoice[] = [];
+      for (const make of Object.values(subject.servers)) {
+        const resolution = runtimes.resolve(await make(t), request, {});
+        if (subject.runtime === 'exec') {
+          await assert.rejects(resolution, { code: 'SLIP_RUNTIME_UNPINNABLE', message: /leave out pinRuntime$/ });
+          continue;
+        }
+        const { runtime, launch } = await resolution;
+        made.push(runtime);
+        assert(runtime.path.startsWith(`${join(pinnedDir, runtime.pinned ?? assert.fail())}/`), runtime.path);
+        assert.equal((await stat(runtime.path)).mode & 0o777, 0o555);
+        assert.equal((await stat(join(pinnedDir, runtime.pinned ?? ''))).mode & 0o777, 0o555);
+        JSON.parse(await answerOf(t, launch));
+        assert.equal(await runtimes.versionNow(runtime), runtime.version);
+      }
+      if (subject.runtime === 'exec') return;
+      const [{ pinned, path } = assert.fail()] = made;
+      assert.deepEqual(await readdir(pinnedDir), [pinned], 'one copy, and nothing that it was made from');
+      await runtimes.collect(new Set([pinned ?? '']));
+      await access(path);
+      await runtimes.collect(new Set());
+      assert.deepEqual(await readdir(pinnedDir), []);
+      await assert.rejects(runtimes.versionNow(made[0] ?? assert.fail()), { code: 'SLIP_RUNTIME_REMOVED' });
+    });
+
     test('is chosen for its releases, and recorded with version and path', async t => {
       const [make] = Object.values(subject.servers);
       const release = (await make?.(t)) ?? assert.fail();
       const home = await tempDir(t);
-      const { resolve } = createRuntimes({ preparedDir: (digest, key) => join(home, digest, key) });
+      const { resolve } = createRuntimes({
+        preparedDir: (digest, key) => join(home, digest, key),
+        pinnedDir: join(home, 'runtimes'),
+      });
       const resolution = await resolve(release, plainRequest, {});
       assert.equal(resolution.runtime.name, subject.runtime);
       assert(isAbsolute(resolution.runtime.path));

@@ -21,7 +21,13 @@ async function setUp(t: TestContext, versionLimit = 60_000) {
   };
   // Nothing of the real host's but what the standard folders have.
   const env = { PATH: join(home, 'path') };
-  const runtimes = createRuntimes({ preparedDir: () => join(home, 'prepared'), env, home, versionLimit });
+  const runtimes = createRuntimes({
+    preparedDir: () => join(home, 'prepared'),
+    pinnedDir: join(home, 'runtimes'),
+    env,
+    home,
+    versionLimit,
+  });
   const release = await treeRelease(t, { 'package.json': '{"engines":{"node":">=90"}}', 'index.js': '' });
   return { home, asked, node, release, ...runtimes };
 }
@@ -38,7 +44,9 @@ test('the newest that fits is chosen, wherever it was found', async t => {
     const request = range === undefined ? plain : { ...plain, runtime: { name: 'node', range } };
     return (await resolve(release, request, { node: paths })).runtime;
   };
-  assert.deepEqual(await choose(), { name: 'node', version: '92.0.0', path: newest });
+  const { identity: _, accepts, ...chosen } = await choose();
+  assert.deepEqual(chosen, { name: 'node', version: '92.0.0', path: newest });
+  assert.deepEqual(accepts, { text: '>=90', dialect: 'npm' });
   assert.equal((await choose('91')).version, '91.9.9');
   assert.equal((await choose('91', [dirname(dirname(configured))])).path, configured, 'a folder with bin/ in it');
   assert.equal((await choose('91', [dirname(configured)])).path, configured, 'a folder');
@@ -99,7 +107,8 @@ test('a wrapper that leads elsewhere is asked each time, and what it leads to is
   const real = await node('real', '91.0.0');
   await node('path', 'wrapper', `exec $(cat ${join(home, 'target')})`);
   await writeFile(join(home, 'target'), real);
-  assert.deepEqual((await resolve(release, plain, {})).runtime, { name: 'node', version: '91.0.0', path: real });
+  const { version, path } = (await resolve(release, plain, {})).runtime;
+  assert.deepEqual([version, path], ['91.0.0', real]);
   const newer = await node('newer', '92.0.0');
   await writeFile(join(home, 'target'), newer);
   assert.equal((await resolve(release, plain, {})).runtime.path, newer);

@@ -17,7 +17,13 @@ const fixture = (name: string) => readFile(new URL(`../fixtures/runtimes/${name}
 
 async function setUp(t: TestContext) {
   const home = await tempDir(t);
-  return { home, ...createRuntimes({ preparedDir: (digest, key) => join(home, digest, key) }) };
+  return {
+    home,
+    ...createRuntimes({
+      preparedDir: (digest, key) => join(home, digest, key),
+      pinnedDir: join(home, 'runtimes'),
+    }),
+  };
 }
 
 const greet: Files = {

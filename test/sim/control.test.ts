@@ -120,6 +120,7 @@ class Daemon {
           levelOf: () => ({ level: 'none' }),
         },
         host: this.#host(),
+        runtimes: { versionNow: async ({ version }) => version },
         prober: {
           watch: (_probes, { env }, _from, { onPassed }) => {
             const pass = () => programs(env) === 'good' && onPassed('readiness');
@@ -140,6 +141,7 @@ class Daemon {
       holding: (work: () => unknown) => work(),
       ingest: async ({ path }: { path: string }) => ({ digest: path, name: path }),
       find: async (digest: string) => ({ digest, name: digest }),
+      prepareAgain: async ({ release, spec }: Revision) => revisionOf(spec.name as Name, release as Program),
       prepare: async ({ digest }: { digest: string }, spec: { name: string }) =>
         revisionOf(spec.name as Name, digest as Program),
     };

@@ -181,7 +181,7 @@ export const serviceSchema = section({
     ),
   pinRuntime: flag()
     .prefault(false)
-    .describe('Whether the runtime is copied beside the release, so that an upgrade of the host doesn’t change it.'),
+    .describe('Whether the runtime is copied into Slipway’s home, so that an upgrade of the host doesn’t change it.'),
   probes: probesSchema.prefault({}).describe('How Slipway finds out how an instance is.'),
   restart: restart.prefault({}).describe('What to do when an instance exits by itself.'),
   rollout: rollout.prefault({}).describe('How a new revision replaces the old one.'),
