@@ -11,6 +11,7 @@ const local: Local = {
   socketPath: () => '',
   runDaemon: unused,
   validate: unused,
+  diagnose: unused,
   pack: unused,
 };
 

@@ -11,6 +11,7 @@ import { serveApi } from './api/server.ts';
 import { defaultProject } from './config/defaults.ts';
 import { Applier } from './control/applier.ts';
 import { Audit } from './control/audit.ts';
+import { certificateFacts } from './control/certificate-facts.ts';
 import { systemClock } from './control/clock.ts';
 import { Configuration } from './control/configuration.ts';
 import type { Control } from './control/contract.ts';
@@ -18,6 +19,7 @@ import { ControlPlane } from './control/control.ts';
 import { crashPoint } from './control/crash-points.ts';
 import { Deployer } from './control/deployer.ts';
 import { Fleet } from './control/fleet.ts';
+import { hostFacts } from './control/host-facts.ts';
 import type { InstanceWorld } from './control/instance-world.ts';
 import { Isolation } from './control/isolation.ts';
 import { Ports } from './control/ports.ts';
@@ -150,6 +152,8 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
       adopted,
       isolation: host.isolation,
     },
+    hostFacts: () => hostFacts({ home, clock, host, runtimes, project }),
+    certificateFacts: () => certificateFacts(project.router.tls),
     onDown: () => void end(),
   });
   const metrics = createMetrics({ control, router, counters });

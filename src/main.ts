@@ -30,6 +30,10 @@ if (role === 'router') {
       if (!result.ok) throw configError(result);
       return { services: Object.keys(result.project.services).sort(), warnings: result.warnings.map(formatProblem) };
     },
+    async diagnose(home) {
+      const { diagnoseHost } = await import('./doctor.ts');
+      return diagnoseHost(home);
+    },
     async pack(directory, outFile) {
       const { packDirectory } = await import('./packages/pack-directory.ts');
       await packDirectory(directory, outFile);

@@ -61,6 +61,13 @@ export const contract = {
     response: { kind: 'json', schema: s.hostStatus },
     errors: [],
   },
+  'GET /v1/doctor': {
+    summary: 'What this host can enforce and what not, for the services as they are.',
+    access: 'read',
+    status: 200,
+    response: { kind: 'json', schema: s.diagnosis },
+    errors: [],
+  },
   'GET /v1/services': {
     summary: 'Every service with its instances.',
     access: 'read',

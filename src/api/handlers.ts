@@ -42,6 +42,7 @@ export function createHandlers({ control, logs, store, unpackLimits, metrics }: 
 
   return {
     'GET /v1/host': async () => control.host(),
+    'GET /v1/doctor': () => control.doctor(),
     'GET /v1/services': async () => ({ services: await control.services() }),
     'GET /v1/services/:name': ({ params }) => control.service(params.name),
 

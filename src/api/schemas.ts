@@ -16,6 +16,8 @@ import type {
 } from '../control/views.ts';
 import type { Resources } from '../domain/capacity.ts';
 import type { PlannedChange } from '../domain/change.ts';
+import type { Diagnosis } from '../domain/diagnosis/diagnose.ts';
+import { type Finding, findingStatuses } from '../domain/diagnosis/finding.ts';
 import { instanceStates } from '../domain/instance/state.ts';
 import type { IoLimits, Limits, Requests, TotalLimits } from '../domain/limits-spec.ts';
 import { serviceNamePattern } from '../domain/names.ts';
@@ -148,6 +150,21 @@ export const hostStatus = z.object({
   config: z.object({ path: z.string(), problem: z.string().exactOptional() }).exactOptional(),
   adopted: z.number().describe('Instances that this daemon took over from the one before.'),
 } satisfies Shape<HostStatus>) satisfies z.ZodType<HostStatus>;
+
+const finding = z.object({
+  area: z.string(),
+  status: z
+    .enum(findingStatuses)
+    .describe('`gap`: something that a service may ask for can’t be given; `note`: better known.'),
+  message: z.string(),
+  mend: z.string().exactOptional().describe('What to do about it.'),
+  services: strings.describe('Services that a gap concerns now.'),
+} satisfies Shape<Finding>) satisfies z.ZodType<Finding>;
+
+export const diagnosis = z.object({
+  daemon: z.boolean().describe('Whether a daemon told of its router and services.'),
+  findings: z.array(finding).readonly(),
+} satisfies Shape<Diagnosis>) satisfies z.ZodType<Diagnosis>;
 
 export const serviceStatus = z.object({
   name: z.string(),
@@ -298,6 +315,7 @@ export const eventsQuery = z.strictObject({
 
 for (const [id, schema] of Object.entries({
   Host: hostStatus,
+  Diagnosis: diagnosis,
   Service: serviceStatus,
   ServiceList: serviceList,
   Instance: instanceStatus,

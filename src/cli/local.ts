@@ -1,4 +1,5 @@
 /** What a command does in its own process instead of asking a daemon; handed in by the entry point. */
+import type { Diagnosis } from './api-types.ts';
 
 interface ValidConfig {
   /** Names, in order. */
@@ -24,6 +25,8 @@ export interface Local {
   readonly self: readonly [string, ...string[]];
   /** @throws SlipwayError SLIP_CONFIG_* */
   validate(path: string): Promise<ValidConfig>;
+  /** The host alone, without a daemon. */
+  diagnose(home: string): Promise<Diagnosis>;
   /** @throws SlipwayError SLIP_PACKAGE_* */
   pack(directory: string, outFile: string): Promise<void>;
 }

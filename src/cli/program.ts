@@ -6,6 +6,7 @@ import { apply } from './commands/apply.ts';
 import { daemon } from './commands/daemon.ts';
 import { deploy } from './commands/deploy.ts';
 import { describe } from './commands/describe.ts';
+import { doctor } from './commands/doctor.ts';
 import { down } from './commands/down.ts';
 import { events } from './commands/events.ts';
 import { history } from './commands/history.ts';
@@ -42,6 +43,7 @@ const commands: readonly ((program: Command, run: Run) => void)[] = [
   logs,
   events,
   proxy,
+  doctor,
   pack,
 ];
 

@@ -5,6 +5,7 @@
 
 import type { PlannedChange } from '../domain/change.ts';
 import type { Cancel } from '../domain/clock.ts';
+import type { Diagnosis } from '../domain/diagnosis/diagnose.ts';
 import type { PackageSource } from '../domain/spec.ts';
 import type { AuditEvent, HostStatus, RevisionSummary, ServiceStatus } from './views.ts';
 
@@ -31,6 +32,8 @@ export interface ApplyResult {
 
 export interface Control {
   host(): HostStatus;
+  /** What can be enforced on this host, and what of it is in force. */
+  doctor(): Promise<Diagnosis>;
   /** In order of name. */
   services(): Promise<readonly ServiceStatus[]>;
   /** @throws SlipwayError SLIP_SERVICE_UNKNOWN */

@@ -1,5 +1,7 @@
 /** The control plane as one object: what the API offers, put together from the parts that do it. */
 import type { Cancel, Clock } from '../domain/clock.ts';
+import { type Diagnosis, diagnose } from '../domain/diagnosis/diagnose.ts';
+import type { CertificateFacts, HostFacts } from '../domain/diagnosis/facts.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import type { Revision } from '../domain/revision.ts';
 import { previousRevision, resize, revision, rollOut, type ServiceRecord, targetRevision } from '../domain/service.ts';
@@ -31,6 +33,9 @@ export interface ControlParts {
     readonly adopted: number;
     readonly isolation: HostStatus['isolation'];
   };
+  /** Looked up anew at each call. */
+  readonly hostFacts: () => Promise<HostFacts>;
+  readonly certificateFacts: () => Promise<readonly CertificateFacts[]>;
   /** Everything is stopped: the process may end. */
   readonly onDown: () => void;
 }
@@ -65,6 +70,17 @@ export class ControlPlane implements Control {
       ...this.#parts.fleet.capacity.status(),
       ...(config === undefined ? {} : { config }),
     };
+  }
+
+  async doctor(): Promise<Diagnosis> {
+    const { router, config } = this.host();
+    const [host, certificates, services] = await Promise.all([
+      this.#parts.hostFacts(),
+      this.#parts.certificateFacts(),
+      this.services(),
+    ]);
+    const problem = config?.problem;
+    return diagnose(host, { router, certificates, services, ...(problem !== undefined && { configProblem: problem }) });
   }
 
   services(): Promise<readonly ServiceStatus[]> {

@@ -283,6 +283,11 @@ export const errorCatalog = {
     meaning: 'The daemon is going down and takes no more changes.',
     mend: 'Wait until it is gone, then start it again.',
   },
+  SLIP_GAPS_FOUND: {
+    status: 409,
+    meaning: 'Something that a configured service asks for is not in force on this host.',
+    mend: 'See the gaps that `slipway doctor` lists, each with what to do about it.',
+  },
   SLIP_USAGE: {
     status: 400,
     meaning: 'The command line is not one that slipway understands.',

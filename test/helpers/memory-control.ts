@@ -11,6 +11,8 @@ import type {
   ServiceStatus,
 } from '../../src/control/views.ts';
 import type { PlannedChange } from '../../src/domain/change.ts';
+import type { Diagnosis } from '../../src/domain/diagnosis/diagnose.ts';
+import type { Finding } from '../../src/domain/diagnosis/finding.ts';
 import { SlipwayError } from '../../src/domain/errors.ts';
 
 interface Service {
@@ -25,6 +27,7 @@ export class MemoryControl implements Control {
   #settled = Promise.resolve();
   /** Thrown by the next call of anything that can fail. */
   failure: unknown;
+  findings: Finding[] = [];
   downCalls: { hurry: boolean }[] = [];
   onDown: () => void = () => {};
 
@@ -103,6 +106,10 @@ export class MemoryControl implements Control {
       config: { path: '/etc/slipway.yaml' },
       adopted: 0,
     };
+  }
+
+  async doctor(): Promise<Diagnosis> {
+    return { daemon: true, findings: this.findings };
   }
 
   async services(): Promise<readonly ServiceStatus[]> {

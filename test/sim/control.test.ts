@@ -150,6 +150,8 @@ class Daemon {
       deployer: deployer as unknown as Deployer,
       configuration: { close: () => {} } as Configuration,
       router: { stop: async () => {} } as unknown as RouterLink,
+      hostFacts: () => Promise.reject(new Error('not here')),
+      certificateFacts: async () => [],
       audit,
       clock,
       about: { version: '', home, backend: 'none', adopted: 0, isolation: { standard: '', strict: '' } },
