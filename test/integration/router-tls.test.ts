@@ -234,6 +234,18 @@ test('a handshake that does not come to an end is ended', async t => {
   await eventually('it is forgotten', () => router.forwarder.connections() === 0);
 });
 
+test('a client that leaves in the middle of its handshake is forgotten at once', async t => {
+  const { router, port } = await secureRouter(t, await echo(t));
+  const begun = new RawClient(port).send('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
+  const silent = new RawClient(port);
+  await eventually('both are there', () => router.forwarder.connections() === 2);
+  begun.socket.end();
+  silent.socket.end();
+  await eventually('the connections are closed', () => begun.ended && silent.ended);
+  await eventually('they are forgotten', () => router.forwarder.connections() === 0);
+  assert.equal(router.stats().rejected['tls-broken-off'], 2);
+});
+
 test('what is no TLS is refused, and counted by its reason', async t => {
   const { router, port } = await secureRouter(t, await echo(t));
   const plain = new RawClient(port).head('GET / HTTP/1.1', 'Host: x');

@@ -68,6 +68,8 @@ export class Terminator {
   secure(socket: Socket, events: SecuringEvents): void {
     const server = this.#server ?? this.#begin();
     this.#waiting.set(socket, events);
+    // Before the end of the handshake a FIN can only be from one that is gone.
+    socket.allowHalfOpen = false;
     server.emit('connection', socket);
   }
 
@@ -100,7 +102,10 @@ export class Terminator {
     // One certificate needs no choice, which costs the handshake a turn of its own.
     if (certificates.count > 1) options.SNICallback = (name, done) => done(null, certificates.contextFor(name));
     const server = createServer(options);
-    server.on('secureConnection', socket => this.#take(socket)?.secured(socket));
+    server.on('secureConnection', socket => {
+      socket.allowHalfOpen = true;
+      this.#take(socket)?.secured(socket);
+    });
     server.on('tlsClientError', (error, socket) => {
       this.#take(socket)?.failed(handshakeFailure(error));
       socket.destroy();
