@@ -1,5 +1,6 @@
 /**
- * Runs every test file that this machine can run: `npm test`, or `npm test -- test/unit` for a part. As root it first
+ * Runs every test file that this machine can run: `npm test`, or `npm test -- test/unit` for a part. What needs the
+ * machine for itself has a command of its own, `npm run abuse` and `npm run chaos`. As root it first
  * installs what suites need from Debian; otherwise a suite that lacks something says so and is skipped by name.
  */
 import { spawnSync } from 'node:child_process';
@@ -39,11 +40,13 @@ function install() {
   console.log(`missing: ${missing.join(', ')}; tests that need them are skipped (Debian: ${packages.join(' ')})`);
 }
 
+const apart = ['abuse', 'chaos', 'fixtures', 'helpers'];
+
 function testFiles(path) {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path)
     .sort()
-    .flatMap(name => (name === 'fixtures' || name === 'helpers' ? [] : testFiles(join(path, name))))
+    .flatMap(name => (apart.includes(name) ? [] : testFiles(join(path, name))))
     .filter(file => file.endsWith('.test.ts'));
 }
 
