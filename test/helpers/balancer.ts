@@ -3,6 +3,7 @@ import { defaultTraffic, type TrafficSpec } from '../../src/domain/traffic-spec.
 import type { Group } from '../../src/router/balancer/group.ts';
 import { Balancer } from '../../src/router/balancer.ts';
 import type { RoutedService } from '../../src/router-link/protocol.ts';
+import { seeded } from './seeded.ts';
 
 const service = 's';
 
@@ -45,15 +46,4 @@ export function serviceOf(ids: readonly string[], traffic: Partial<TrafficSpec> 
 
 function indexOf(id: string): number {
   return id.charCodeAt(0) - 'a'.charCodeAt(0);
-}
-
-/** Numbers from 0 to below 1 that only look random (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

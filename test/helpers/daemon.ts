@@ -39,6 +39,8 @@ export class TestHost {
   readonly routerPort: number;
   /** Of this host's own, so that tests beside each other don't meet. */
   readonly ports: string;
+  /** What the next daemon is started from. */
+  bin = slipwayBin;
   #daemon: ChildProcess | undefined;
   output = '';
 
@@ -78,7 +80,7 @@ export class TestHost {
 
   /** With the environment given on top; resolves when its API answers. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<number> {
-    const daemon = spawn(process.execPath, [slipwayBin, '--home', this.home, 'daemon'], {
+    const daemon = spawn(process.execPath, [this.bin, '--home', this.home, 'daemon'], {
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
