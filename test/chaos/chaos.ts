@@ -67,7 +67,10 @@ export class Chaos {
       this.#lane(1, 4_000, () => this.#killDaemon()),
       this.#lane(this.#routerChanges.length, 1_500, () => this.#changeRouter()),
     ];
-    if (kills) lanes.push(this.#lane(5, 1_500, () => this.#kill()));
+    if (kills) {
+      lanes.push(this.#lane(2, 3_000, () => this.#killWorker()));
+      lanes.push(this.#lane(4, 1_500, () => this.#killInstance(this.#oneOf(this.#names))));
+    }
     // One that fails ends the others: nothing is to be done any more when the host is taken down.
     const stop = () => {
       this.#isBroken = true;
@@ -147,11 +150,6 @@ export class Chaos {
     });
   }
 
-  async #kill(): Promise<void> {
-    if (this.#random() < 0.3) await this.#killWorker();
-    else await this.#killInstance(this.#oneOf(this.#names));
-  }
-
   async #killWorker(): Promise<void> {
     const record = this.#record();
     const victim = record && this.#oneOf([record.worker, ...record.further].filter(isAlive));
@@ -164,9 +162,15 @@ export class Chaos {
   }
 
   async #killInstance(service: string): Promise<void> {
-    const status = await this.#host.service(service).catch(() => undefined);
-    const ready = status?.instances.filter(({ state }) => state === 'ready') ?? [];
-    if (ready.length < 3) return;
+    const ready = await eventually(
+      'three instances that serve',
+      async () => {
+        const status = await this.#host.service(service).catch(() => undefined);
+        const serving = status?.instances.filter(({ state }) => state === 'ready') ?? [];
+        return serving.length >= 3 && serving;
+      },
+      patience,
+    );
     const { pid, index, revision } = this.#oneOf(ready);
     if (pid === undefined) return;
     const endpoint = instanceKey({ service, index, revision });
