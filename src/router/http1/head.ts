@@ -7,7 +7,7 @@
  * - `dropped` is what is not to be passed on.
  */
 import { type Field, field, fieldNamed } from './field-names.ts';
-import { isText, isToken, lower, octet } from './octets.ts';
+import { isToken, lower, octet, textEnd } from './octets.ts';
 import { Ranges } from './ranges.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -109,7 +109,7 @@ export abstract class Head {
       at++;
       while (at < limit && (bytes[at] === octet.space || bytes[at] === octet.htab)) at++;
       const valueStart = at;
-      while (at < limit && isText[bytes[at] as number] === 1) at++;
+      at = textEnd(bytes, at, limit);
       if (at === limit) return 'more';
       code = bytes[at] as number;
       if (code !== octet.cr) return code === octet.lf ? 'line-ending' : 'field-value-invalid';
@@ -164,14 +164,16 @@ export abstract class Head {
 
 /** What is between `from` and `to`, but for the dropped ranges. */
 export function kept(bytes: Uint8Array, dropped: Ranges, from: number, to: number): string {
+  const all = latin1(bytes, from, to);
+  if (dropped.isEmpty) return all;
   let text = '';
   let at = from;
   for (let index = 0; index < dropped.count; index++) {
     const start = dropped.start(index);
-    if (start > at) text += latin1(bytes, at, start);
+    if (start > at) text += all.slice(at - from, start - from);
     at = Math.max(at, dropped.end(index));
   }
-  return at < to ? text + latin1(bytes, at, to) : text;
+  return at < to ? text + all.slice(at - from) : text;
 }
 
 export function latin1(bytes: Uint8Array, start: number, end: number): string {

@@ -31,6 +31,17 @@ export const hexValue = Uint8Array.from({ length: 256 }, (_, code) => {
   return Number.isNaN(value) ? 255 : value;
 });
 
+/** Where the text ends that begins at `at`: at the first octet that isn't {@link isText}, or at `limit`. */
+export function textEnd(bytes: Uint8Array, at: number, limit: number): number {
+  let end = at;
+  // Comparing takes less time than looking up does.
+  for (let code: number; end < limit; end++) {
+    code = bytes[end] as number;
+    if (code < octet.space ? code !== octet.htab : code === 127) break;
+  }
+  return end;
+}
+
 function table(accepts: (code: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, code) => (accepts(code) ? 1 : 0));
 }

@@ -3,7 +3,7 @@ import { ConnectionOptions } from './connection-options.ts';
 import { field } from './field-names.ts';
 import { Framing } from './framing.ts';
 import { Head, isCanonical, type KnownField, latin1 } from './head.ts';
-import { isDigit, isText, octet } from './octets.ts';
+import { isDigit, octet, textEnd } from './octets.ts';
 import { Ranges } from './ranges.ts';
 import type { Rejection } from './rejection.ts';
 
@@ -69,7 +69,7 @@ export class ResponseHead extends Head {
     if (!spaced && bytes[at] !== octet.cr) return 'status-invalid';
     if (spaced) at++;
     const reasonStart = at;
-    while (at < limit && isText[bytes[at] as number] === 1) at++;
+    at = textEnd(bytes, at, limit);
     if (at === limit) return -1;
     if (bytes[at] !== octet.cr) return bytes[at] === octet.lf ? 'line-ending' : 'status-invalid';
     if (at + 1 === limit) return -1;
