@@ -1,8 +1,8 @@
 /** The router as a whole: addresses, TLS, limits, logs. */
 import { z } from 'zod';
 import { formatListen, parseListen } from '../../domain/listen.ts';
+import { isNetwork } from '../../domain/networks.ts';
 import { formatAddress, parseAddress } from '../address.ts';
-import { isNetwork } from '../network.ts';
 import { answeringRouteSchema } from './route.ts';
 import { decimal, duration, filePath, flag, list, size, text, whole, word } from './scalars.ts';
 import { section } from './section.ts';
