@@ -1,4 +1,5 @@
 /** What no single value can break alone: rules between values, services and addresses. */
+import { parseListen } from '../domain/listen.ts';
 import { portPlaceholder } from './interpolate.ts';
 import type { Finding } from './issues.ts';
 import { type Path, show } from './problem.ts';
@@ -183,7 +184,13 @@ function formatCycle(names: readonly string[]): string {
 }
 
 /** Things that work, but maybe not as meant. */
-export function* doubts({ ports: { from, to } }: ProjectConfig): Generator<Finding> {
+export function* doubts({ ports: { from, to }, router }: ProjectConfig): Generator<Finding> {
+  const introduced = router.listen.findIndex(text => parseListen(text)?.proxyProtocol);
+  if (introduced >= 0 && router.trustedProxies.length === 0) {
+    const message =
+      'whoever can connect here can claim to be any client: name the proxies that send the PROXY protocol in router.trustedProxies';
+    yield { path: ['router', 'listen', introduced], message };
+  }
   if (to >= 32_768 && from <= 60_999) {
     const message =
       'these ports overlap with 32768-60999, from which Linux by default takes those of outgoing connections; a busy one is skipped';

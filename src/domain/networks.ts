@@ -29,6 +29,10 @@ export class Networks {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#v4.size === 0 && this.#v6.size === 0;
+  }
+
   has(ip: Ip): boolean {
     if (typeof ip === 'number') {
       for (const [free, fronts] of this.#v4) if (fronts.has(Math.floor(ip / 2 ** free))) return true;

@@ -5,7 +5,12 @@
 import type { HostStatus, ServiceStatus } from '../control/views.ts';
 import { instanceStates } from '../domain/instance/state.ts';
 import type { RouterStatus } from '../router-link/contract.ts';
-import { latencyBuckets, type RouterStats, type ServiceTraffic } from '../router-link/protocol.ts';
+import {
+  type ConnectionStats,
+  latencyBuckets,
+  type RouterStats,
+  type ServiceTraffic,
+} from '../router-link/protocol.ts';
 import type { Count } from './counters.ts';
 
 export interface Sample {
@@ -189,12 +194,13 @@ function routerFamilies({ services, router, traffic }: Snapshot): Family[] {
     counter('slipway_router_unrouted_total', 'Requests that met no route.', [{ labels: {}, value: traffic.unrouted }]),
     counter(
       'slipway_router_rejected_total',
-      'Requests that the router refused or cut off, by reason.',
+      'Requests and connections that the router refused or cut off, by reason.',
       Object.entries(traffic.rejected).map(([reason, value]) => ({ labels: { reason }, value })),
     ),
     counter('slipway_router_access_log_dropped_total', 'Lines that the access log lost.', [
       { labels: {}, value: traffic.accessLogDropped ?? 0 },
     ]),
+    ...connectionFamilies(routed),
     gauge('slipway_router_open_connections', 'Connections of clients.', [
       { labels: {}, value: traffic.openConnections },
     ]),
@@ -225,6 +231,41 @@ function labelled(
   return routed.flatMap(({ name, own }) =>
     Object.entries(record(own)).map(([key, value]) => ({ labels: { service: name, [label]: key }, value })),
   );
+}
+
+/** Of services that connections are passed on to as they are. */
+function connectionFamilies(routed: readonly Routed[]): Family[] {
+  const passedOn = routed.flatMap(({ name, own: { connections } }) => (connections ? [{ name, connections }] : []));
+  if (passedOn.length === 0) return [];
+  const values = (value: (connections: ConnectionStats) => number) =>
+    passedOn.map(({ name, connections }) => ({ labels: { service: name }, value: value(connections) }));
+  return [
+    gauge(
+      'slipway_router_tcp_open_connections',
+      'Connections that are passed on as they are.',
+      values(({ open }) => open),
+    ),
+    counter(
+      'slipway_router_tcp_connections_total',
+      'Connections that were to be passed on as they are.',
+      values(({ opened }) => opened),
+    ),
+    counter(
+      'slipway_router_tcp_refused_total',
+      'Of those, the ones that no instance accepted.',
+      values(({ refused }) => refused),
+    ),
+    counter(
+      'slipway_router_tcp_received_bytes_total',
+      'Bytes from clients on such connections.',
+      values(({ received }) => received),
+    ),
+    counter(
+      'slipway_router_tcp_sent_bytes_total',
+      'Bytes to clients on such connections.',
+      values(({ sent }) => sent),
+    ),
+  ];
 }
 
 const latency = 'slipway_router_request_duration_seconds';

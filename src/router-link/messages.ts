@@ -19,7 +19,7 @@ import {
   text,
   variant,
 } from './check.ts';
-import type { RouterStats, RouteTable, ServiceTraffic, WorkerStats } from './protocol.ts';
+import type { ConnectionStats, RouterStats, RouteTable, ServiceTraffic, WorkerStats } from './protocol.ts';
 import { tableCheck } from './table-check.ts';
 
 export const protocolVersion = 1;
@@ -125,6 +125,9 @@ const stats = shape<RouterStats>({
       breaker: map(count),
       bytesIn: optional(count),
       bytesOut: optional(count),
+      connections: optional(
+        shape<ConnectionStats>({ open: count, opened: count, refused: count, received: count, sent: count }),
+      ),
     } as Checks<ServiceTraffic>),
   ),
   unrouted: count,

@@ -40,7 +40,7 @@ export interface RouterStats {
   readonly services: Readonly<Record<string, ServiceTraffic>>;
   /** Requests that met no route. */
   readonly unrouted: number;
-  /** Requests that the router refused or cut off, by reason. */
+  /** Requests and connections that the router refused or cut off, by reason. */
   readonly rejected: Readonly<Record<string, number>>;
   readonly openConnections: number;
   /** Those alive that answered. */
@@ -57,7 +57,14 @@ export interface WorkerStats {
 }
 
 /** The names, anywhere in {@link RouterStats}, of what tells what is now. */
-export const gauges: ReadonlySet<string> = new Set(['inFlight', 'openConnections', 'ejected', 'queued', 'breaker']);
+export const gauges: ReadonlySet<string> = new Set([
+  'inFlight',
+  'openConnections',
+  'open',
+  'ejected',
+  'queued',
+  'breaker',
+]);
 
 export interface ServiceTraffic extends BalanceStats {
   /** By code class, `1xx` … `5xx`. */
@@ -74,6 +81,21 @@ export interface ServiceTraffic extends BalanceStats {
   /** Octets from and to clients, of exchanges that are over. A router of an earlier version doesn't say. */
   readonly bytesIn?: number;
   readonly bytesOut?: number;
+  /** Absent: none was to be passed on so far. */
+  readonly connections?: ConnectionStats;
+}
+
+/** Connections that are passed on to instances as they are. */
+export interface ConnectionStats {
+  readonly open: number;
+  /** Those that are open, and all before. */
+  readonly opened: number;
+  /** Of those: no instance accepted. */
+  readonly refused: number;
+  /** Octets that clients sent … */
+  readonly received: number;
+  /** … and that were sent to them. */
+  readonly sent: number;
 }
 
 /** Why a request was not sent to any instance. */

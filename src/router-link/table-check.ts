@@ -1,5 +1,6 @@
 /** What a route table must be like; see `domain/route-spec.ts`, `traffic-spec.ts`, `router-spec.ts` for what it means. */
 import { isEditable } from '../domain/header-names.ts';
+import { isNetwork } from '../domain/networks.ts';
 import type { HeaderRules, RateLimitSpec, RedirectSpec, RespondSpec, RouteSpec } from '../domain/route-spec.ts';
 import {
   type AccessLogSpec,
@@ -56,6 +57,11 @@ const headers: Check<Readonly<Record<string, string>>> = (value, at) => {
 };
 
 const headerRules = shape<HeaderRules>({ set: headers, add: headers, remove: list(editableName, 1000) });
+
+const network: Check<string> = (value, at) => {
+  if (typeof value !== 'string' || !isNetwork(value)) throw new CheckError(at, 'an IP address or a block of them');
+  return value;
+};
 
 const rateLimit = shape<RateLimitSpec>({
   requests: count,
@@ -148,7 +154,7 @@ const settings = shape<RouterSettings>({
     idleTimeout: milliseconds,
     instanceKeepAlive: milliseconds,
   } as Checks<RouterLimits>),
-  trustedProxies: list(text(64), 10_000),
+  trustedProxies: list(network, 10_000),
   http2: boolean,
   redirectToHttps: either(off, integer(1, 65_535)),
   tls: shape<TlsSpec>({

@@ -1,5 +1,5 @@
 /**
- * Which service a request is for. Of all routes that match both host and path, the one with the most specific host
+ * Which service a request is for, or a connection that is passed on as it is. Of all routes that match both host and path, the one with the most specific host
  * wins (exact, then the longest suffix, then any), and among those the one with the longest path. A lookup costs by
  * the labels of the host and the depth of the routes, not by their number nor by the length of the request's path.
  */
@@ -29,14 +29,19 @@ export class Routes {
   /** By what follows the `*.`. */
   readonly #suffix = new Map<string, Segment>();
   readonly #any = segment();
+  /** By listening address. */
+  readonly #tcp = new Map<string, string>();
 
   /** @param own routes that the router itself answers */
   constructor(
-    services: readonly Pick<RoutedService, 'name' | 'routes'>[],
+    services: readonly Pick<RoutedService, 'name' | 'routes' | 'tcp'>[],
     own: readonly RouteSpec[] = [],
     policyOf: PolicyOf = () => undefined,
   ) {
-    for (const { name, routes } of services) for (const route of routes) this.#add(name, route, policyOf(name, route));
+    for (const { name, routes, tcp } of services) {
+      for (const route of routes) this.#add(name, route, policyOf(name, route));
+      for (const address of tcp ?? []) this.#tcp.set(address, name);
+    }
     for (const route of own) this.#add(undefined, route, policyOf(undefined, route));
   }
 
@@ -54,6 +59,11 @@ export class Routes {
       }
     }
     return find(this.#any, path);
+  }
+
+  /** @param address as the listening one was asked for, without a scheme */
+  serviceAt(address: string): string | undefined {
+    return this.#tcp.get(address);
   }
 
   #add(service: string | undefined, route: RouteSpec, policy: RoutePolicy | undefined): void {

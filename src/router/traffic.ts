@@ -1,11 +1,15 @@
 /** Counters since the worker's start. */
 import {
   type BalanceStats,
+  type ConnectionStats,
   latencyBuckets,
   type RouterStats,
   type ServiceTraffic,
   type Unavailable,
 } from '../router-link/protocol.ts';
+
+/** Of connections that are passed on as they are. Whoever has one counts in it. */
+export type ConnectionCounters = { -readonly [K in keyof ConnectionStats]: number };
 
 const statusClasses = 10;
 
@@ -27,6 +31,14 @@ export class ServiceCounters {
   #inFlight = 0;
   #bytesIn = 0;
   #bytesOut = 0;
+
+  #connections: ConnectionCounters | undefined;
+
+  /** Made with the first. */
+  connections(): ConnectionCounters {
+    this.#connections ??= { open: 0, opened: 0, refused: 0, received: 0, sent: 0 };
+    return this.#connections;
+  }
 
   begun(): void {
     this.#inFlight += 1;
@@ -84,6 +96,7 @@ export class ServiceCounters {
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       ...balance,
+      ...(this.#connections && { connections: { ...this.#connections } }),
     };
   }
 }
@@ -107,7 +120,7 @@ export class Traffic {
     this.#unrouted += 1;
   }
 
-  /** The reason is one of a fixed set. */
+  /** Of a request or a connection; the reason is one of a fixed set. */
   rejected(reason: string): void {
     this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1;
   }

@@ -16,7 +16,7 @@ const facts: RequestFacts = {
   strippedPrefix: '',
   requestId: 'r-1',
   traceparent: '',
-  origin: 'X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: http\r\n',
+  origin: { lines: 'X-Forwarded-For: 10.0.0.7\r\nX-Forwarded-Proto: http\r\n', host: '', prefix: '' },
   upgrades: false,
 };
 

@@ -58,6 +58,7 @@ const traffic = {
   queued: 7,
   queue: { admitted: 8, full: 9 },
   breaker: { closed: 1, open: 0, 'half-open': 0 },
+  connections: { open: 1, opened: 3, refused: 1, received: 5, sent: 7 },
 };
 
 function setUp(instances: Readonly<Record<string, number>>, stats: RouterStats | undefined) {
@@ -115,6 +116,11 @@ test('every family has help, a type, and a name that keeps to the conventions', 
     'slipway_router_in_flight',
     'slipway_router_worker_connections',
     'slipway_router_worker_memory_bytes',
+    'slipway_router_tcp_open_connections',
+    'slipway_router_tcp_connections_total',
+    'slipway_router_tcp_refused_total',
+    'slipway_router_tcp_received_bytes_total',
+    'slipway_router_tcp_sent_bytes_total',
     'process_resident_memory_bytes',
     'process_cpu_seconds_total',
   ];

@@ -6,6 +6,7 @@ import type { Group } from '../../src/router/balancer/group.ts';
 import { hashOf } from '../../src/router/balancer/hash.ts';
 import { noKey, noneTried } from '../../src/router/balancer/policy.ts';
 import type { Upstream } from '../../src/router/balancer/upstream.ts';
+import type { Endpoint } from '../../src/router-link/protocol.ts';
 import { serviceOf, TestBalancer } from '../helpers/balancer.ts';
 
 /** One request after the other. */
@@ -76,7 +77,9 @@ test('an instance that takes the place of another gets its keys', () => {
   const before = world.apply(['a', 'b', 'c'], hash);
   const owners = keys.map(key => picks(before, 1, 0, key));
   const { endpoints, ...rest } = serviceOf(['a', 'b', 'c'], hash);
-  world.balancer.apply([{ ...rest, endpoints: endpoints.map(one => ({ ...one, id: `${one.id}@2`, port: 9 })) }]);
+  world.balancer.apply([
+    { ...rest, endpoints: endpoints.map(one => ({ ...one, id: `${one.id}@2`, port: 9 }) as Endpoint) },
+  ]);
   assert.deepEqual(
     keys.map(key => picks(before, 1, 0, key)),
     owners.map(owner => `${owner}@2`),
@@ -241,7 +244,7 @@ test('an endpoint that comes back on another port is another one', () => {
   const group = world.apply(['a']);
   const old = group.pick(noneTried, 0) as Upstream;
   const { endpoints, ...rest } = serviceOf(['a']);
-  world.balancer.apply([{ ...rest, endpoints: endpoints.map(endpoint => ({ ...endpoint, port: 2 })) }]);
+  world.balancer.apply([{ ...rest, endpoints: endpoints.map(endpoint => ({ ...endpoint, port: 2 }) as Endpoint) }]);
   assert.equal(group.pick(noneTried, 0)?.port, 2);
   assert.deepEqual([...world.balancer.leaving()], [['a', 1]]);
   group.release(old);

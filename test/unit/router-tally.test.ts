@@ -23,6 +23,7 @@ function stats(requests: number, inFlight = 0, pid = 1): RouterStats {
         queued: inFlight,
         queue: { admitted: requests },
         breaker: { open: inFlight },
+        connections: { open: inFlight, opened: requests, refused: 0, received: requests, sent: requests },
       },
     },
     unrouted: 0,
@@ -58,6 +59,10 @@ test('every number is added up, and what is counted since a base never tells les
       assert.deepEqual([later.services['a']?.responses['2xx'], later.services['a']?.inFlight], [other, its]);
       assert.deepEqual([later.services['a']?.ejections, later.services['a']?.ejected], [other, its]);
       assert.deepEqual(later.services['a']?.breaker, { open: its });
+      assert.deepEqual(
+        [later.services['a']?.connections?.open, later.services['a']?.connections?.opened],
+        [its, other],
+      );
       assert.equal(later.openConnections, its);
     }),
   );

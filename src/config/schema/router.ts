@@ -95,7 +95,9 @@ export const routerSchema = section({
     'a list of networks',
   )
     .prefault([])
-    .describe('Proxies in front whose `X-Forwarded-*` and `Forwarded` are believed; of others they are replaced.'),
+    .describe(
+      'Proxies in front whose `X-Forwarded-*` and `Forwarded` are believed; of others they are replaced. Where any is named, only these may connect to addresses with the PROXY protocol.',
+    ),
   limits: limits.prefault({}).describe('What a message may take.'),
   accessLog: z
     .union([z.literal(false), accessLog], { error: 'false, or a mapping with path and sample' })

@@ -2,6 +2,15 @@
 import { kept } from './head.ts';
 import type { RequestHead } from './request-head.ts';
 
+export interface OriginFacts {
+  /** Whole lines, with their ends: `X-Forwarded-For: …` and others. */
+  readonly lines: string;
+  /** What the client asked for; empty: what the request says. */
+  readonly host: string;
+  /** What was stripped from the path before it came here. */
+  readonly prefix: string;
+}
+
 export interface RequestFacts {
   /** As it is passed on, after a prefix was taken off. */
   readonly path: string;
@@ -9,8 +18,7 @@ export interface RequestFacts {
   readonly requestId: string;
   /** Where it begins a trace; empty where it came with one. */
   readonly traceparent: string;
-  /** `X-Forwarded-For: …` and what else is the same for all requests of a connection, with line ends. */
-  readonly origin: string;
+  readonly origin: OriginFacts;
   /** Whether the wish for another protocol is passed on. */
   readonly upgrades: boolean;
   /** Of HTTP, that it came by; absent: the one that its head says. */
@@ -36,8 +44,10 @@ export function forwardedRequest(bytes: Buffer, head: RequestHead, facts: Reques
   if (facts.upgrades) text += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
   else if (head.acceptsTrailers) text += 'Connection: TE\r\nTE: trailers\r\n';
   if (head.maxForwards > 0 && isTraced(method)) text += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
-  text += `${facts.origin}X-Forwarded-Host: ${head.host}\r\n`;
-  if (facts.strippedPrefix !== '') text += `X-Forwarded-Prefix: ${facts.strippedPrefix}\r\n`;
+  const { origin } = facts;
+  text += `${origin.lines}X-Forwarded-Host: ${origin.host || head.host}\r\n`;
+  const prefix = origin.prefix + facts.strippedPrefix;
+  if (prefix !== '') text += `X-Forwarded-Prefix: ${prefix}\r\n`;
   if (facts.traceparent !== '') text += `Traceparent: ${facts.traceparent}\r\n`;
   return `${text}X-Request-Id: ${facts.requestId}\r\nVia: ${facts.version ?? `1.${minor}`} ${pseudonym}\r\n\r\n`;
 }

@@ -125,15 +125,15 @@ export class Account {
   unreadable(status: number, reason: string): void {
     this.requestId = randomUUID();
     this.#plane.traffic.rejected(reason);
-    const { address, httpVersion, tlsVersion } = this.#client;
+    const { httpVersion, origin } = this.#client;
     this.#plane.accessLog()?.add({
       time: Date.now(),
-      client: address,
+      client: origin.address,
       method: '',
       host: '',
       path: '',
       http: httpVersion,
-      tls: tlsVersion,
+      tls: origin.tlsVersion,
       status,
       reason,
       bytesIn: 0,
@@ -164,9 +164,9 @@ export class Account {
       referer: noted.referer,
       traceId: noted.traceId,
       time: Date.now() - duration,
-      client: client.address,
+      client: client.origin.address,
       http: client.httpVersion,
-      tls: client.tlsVersion,
+      tls: client.origin.tlsVersion,
       status: this.#status,
       reason: this.#reason,
       bytesIn: this.received,

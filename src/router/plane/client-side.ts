@@ -1,22 +1,18 @@
 /** The client's connection, as an exchange sees it. */
 import type { Body } from '../http1/body.ts';
 import type { Rejection } from '../http1/rejection.ts';
+import type { Origin } from './origin.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Wire } from './wire.ts';
 
 export interface ClientSide {
   readonly wire: Wire;
-  /** It came by TLS. */
-  readonly isSecure: boolean;
-  readonly tlsVersion: string | undefined;
   /** Of the request. */
   readonly body: Body;
-  /** Where the client is. */
-  readonly address: string;
   /** `1.0`, `1.1`: of the request under way, or of the one before. */
   readonly httpVersion: string;
-  /** The lines that tell an instance where a request comes from. */
-  readonly origin: string;
+  /** Where the request comes from. */
+  readonly origin: Origin;
   /**
    * A response begins.
    * @param delimited whether its end can be told without the end of the connection

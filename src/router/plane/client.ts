@@ -11,9 +11,9 @@ import type { Milliseconds } from '../../domain/clock.ts';
 import type { Body } from '../http1/body.ts';
 import { detailOf, type Rejection, statusOf } from '../http1/rejection.ts';
 import type { ClientSide } from './client-side.ts';
-import type { Connection, Peer } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { Exchange, type Surroundings } from './exchange.ts';
-import { originLines, plainAddress } from './origin.ts';
+import type { Origin } from './origin.ts';
 import { Probe } from './probe.ts';
 import { problemResponse } from './problem.ts';
 import { RequestReader, type RequestTaker } from './request-reader.ts';
@@ -47,10 +47,7 @@ type State = 'idle' | 'head' | 'busy' | 'rest' | 'closing' | 'tunnel';
 
 export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   readonly wire: Wire;
-  readonly isSecure: boolean;
-  readonly tlsVersion: string | undefined;
-  readonly address: string;
-  readonly origin: string;
+  readonly origin: Origin;
   readonly #host: ClientHost;
   readonly #keeper: ClientKeeper;
   readonly #reader: RequestReader;
@@ -68,20 +65,12 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   #tunnel: Tunnel | undefined;
 
   /** @param open makes its wire, which is to be started yet */
-  constructor(
-    host: ClientHost,
-    { address, isSecure, tlsVersion }: Peer,
-    open: (owner: WireOwner) => Wire,
-    keeper: ClientKeeper,
-  ) {
+  constructor(host: ClientHost, origin: Origin, open: (owner: WireOwner) => Wire, keeper: ClientKeeper) {
     this.#host = host;
     this.#keeper = keeper;
     this.#since = host.now;
     this.#activity = host.now;
-    this.isSecure = isSecure;
-    this.tlsVersion = tlsVersion;
-    this.address = plainAddress(address);
-    this.origin = originLines(this.address, isSecure ? 'https' : 'http');
+    this.origin = origin;
     this.wire = open(this);
     this.#reader = new RequestReader(host.plane.limits, this);
     this.#exchange = new Exchange(host, this);
@@ -160,6 +149,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   begun(bytes: Buffer, start: number, end: number): void {
     this.#isFirst = false;
     this.#become('busy');
+    if (this.origin.isTrusted) this.origin.read(bytes, this.#reader.head);
     this.#exchange.begin(this.#reader.head, bytes, start, end);
   }
 
@@ -175,6 +165,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
 
   rejected(rejection: Rejection): void {
     const status = statusOf(rejection);
+    if (this.origin.isTrusted && this.#state !== 'busy') this.origin.forget();
     this.#reader.dropHeld();
     if (this.#state === 'busy') {
       if (!this.#exchange.abandon(status, rejection)) return;
@@ -239,7 +230,6 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     this.#reader.handHeldTo(side.received);
   }
 
-  /** To be called every `tick`. */
   check(now: Milliseconds): void {
     const { plane, tick, endsIdle } = this.#host;
     const { limits } = plane;

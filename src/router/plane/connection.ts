@@ -1,5 +1,6 @@
 /** What the plane has accepted, whatever became of it. */
 import type { Milliseconds } from '../../domain/clock.ts';
+import type { Scheme } from '../forwarding.ts';
 
 export interface Connection {
   /** To be called every tick: every state that nobody answers for has an end in time. */
@@ -9,8 +10,9 @@ export interface Connection {
 
 /** Where a connection comes from. */
 export interface Peer {
-  readonly address: string | undefined;
-  readonly isSecure: boolean;
-  /** `1.2`, `1.3`. */
+  /** An IP address. */
+  readonly address: string;
+  readonly scheme: Scheme;
+  /** `1.2`, `1.3`; absent: it came without TLS. */
   readonly tlsVersion?: string | undefined;
 }

@@ -82,7 +82,7 @@ export class Exchange implements Sender, ReplyOwner {
 
   /** The octets [start, end) of the body came with the head. */
   begin(head: RequestHead, bytes: Buffer, start: number, end: number): void {
-    const { body, isSecure, origin } = this.#client;
+    const { body, origin } = this.#client;
     const account = this.#account;
     this.#reset(head);
     account.open(head, bytes);
@@ -90,7 +90,7 @@ export class Exchange implements Sender, ReplyOwner {
       this.#refuse(501, 'the request is not to be forwarded, and the router itself answers none');
       return;
     }
-    if (this.#around.httpsPort && !isSecure && !mayStayPlain(head.path)) {
+    if (this.#around.httpsPort && origin.scheme === 'http' && !mayStayPlain(head.path)) {
       this.#redirect(head, this.#around.httpsPort);
       return;
     }
@@ -133,7 +133,7 @@ export class Exchange implements Sender, ReplyOwner {
       version: this.#client.wire.spokenVersion,
     });
     const opening = joined(this.#policing.request(text), bytes, start, end, body.done ? body.tail : '');
-    const key = group.hashKey === undefined ? noKey : hashed(group.hashKey, bytes, head, this.#client.address);
+    const key = group.hashKey === undefined ? noKey : hashed(group.hashKey, bytes, head, origin.address);
     const attempt = this.#delivery.begin(head.method, opening, key, account.startedAt);
     if (attempt !== 'begun') this.#giveUp(attempt);
   }
@@ -302,8 +302,8 @@ export class Exchange implements Sender, ReplyOwner {
       ),
     );
     const tunnel = new Tunnel(client.wire, connection.wire, plane.limits.idleTimeout, () => {
-      this.#account.sent += tunnel.fromUpstream;
-      this.#account.received += tunnel.fromClient;
+      this.#account.sent += tunnel.meter.sent;
+      this.#account.received += tunnel.meter.received;
       this.#over();
     });
     connection.wire.handTo(tunnel.upstream);
@@ -414,16 +414,14 @@ export class Exchange implements Sender, ReplyOwner {
   /** Whether the policy of its route answers it. */
   #isSettled(head: RequestHead, bytes: Buffer): boolean {
     const account = this.#account;
-    const { address, isSecure } = this.#client;
+    const { address, scheme } = this.#client.origin;
     const wait = this.#policing.wait(head, bytes, address, account.startedAt);
     if (wait > 0) {
       account.rejected('rate-limited');
       this.#refuse(429, 'more requests came than are allowed', `Retry-After: ${Math.ceil(wait / 1000)}\r\n`);
       return true;
     }
-    const answer = this.#policing.answer(head, bytes, isSecure ? 'https' : 'http', account.startedAt, () =>
-      this.#ownFields(),
-    );
+    const answer = this.#policing.answer(head, bytes, scheme, account.startedAt, () => this.#ownFields());
     if (answer === undefined) return false;
     if (answer === 'host-invalid') this.#client.rejected(answer);
     else if (answer === 'unreadable') this.#refuse(500, 'the response of this route cannot be read');

@@ -1,5 +1,5 @@
 /**
- * The data plane: HTTP/1.1 and HTTP/2 between clients and instances, on sockets that are plain or secured.
+ * The data plane: from clients to instances, by HTTP/1.1 and HTTP/2, on sockets that are plain or secured.
  *
  * - One sweep looks after all limits in time, so no request needs a timer of its own.
  * - There is no sweep while there is nothing to look after.
@@ -7,7 +7,9 @@
  */
 import { createServer, type Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
+import { parseIp } from '../../domain/ip.ts';
 import type { Listen } from '../../domain/listen.ts';
+import { Networks } from '../../domain/networks.ts';
 import { defaultSettings, type RouterSettings } from '../../domain/router-spec.ts';
 import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '../../router-link/listen.ts';
 import type { Upstream } from '../balancer/upstream.ts';
@@ -18,6 +20,9 @@ import type { Connection, Peer } from './connection.ts';
 import { highestDescriptor } from './descriptors.ts';
 import type { DataPlane, Forwarder, Listener } from './forwarder.ts';
 import { Handshake } from './handshake.ts';
+import { Introduction } from './introduction.ts';
+import { Origin, plainAddress } from './origin.ts';
+import { Passage, type PassageHost } from './passage.ts';
 import { Pools } from './pools.ts';
 import { SecureWire } from './secure-wire.ts';
 import { SocketWire } from './socket-wire.ts';
@@ -34,13 +39,14 @@ export interface PlaneOptions {
   readonly ticketKeyPath?: string;
 }
 
-export class Plane implements Forwarder, ClientHost, ClientKeeper {
+export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
   readonly plane: DataPlane;
   readonly pools: Pools;
   readonly tick = tick;
   readonly byDocument: boolean;
   readonly #terminator: Terminator;
   readonly #connections = new Set<Connection>();
+  #proxies = new Networks(defaultSettings.trustedProxies);
   httpsPort: number | false = defaultSettings.redirectToHttps;
   readonly #highestDescriptor = highestDescriptor();
   #isShort = false;
@@ -86,6 +92,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper {
   configure(settings: RouterSettings): void {
     this.httpsPort = settings.redirectToHttps;
     this.#http2 = settings.http2;
+    this.#proxies = new Networks(settings.trustedProxies);
     this.#terminator.apply(settings);
   }
 
@@ -146,23 +153,51 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper {
       this.#now = performance.now();
       this.#sweep = setInterval(() => this.#look(), tick);
     }
+    const address = plainAddress(socket.remoteAddress);
+    if (listen.proxyProtocol) this.#introduce(socket, listen, address);
+    else this.#take(socket, listen, address);
+  }
+
+  /** Only proxies that are trusted may say where a connection comes from, if it is said who they are. */
+  #introduce(socket: Socket, listen: Listen, address: string): void {
+    const { limits, traffic } = this.plane;
+    if (!this.#proxies.isEmpty && !this.#isTrusted(address)) {
+      traffic.rejected('proxy-untrusted');
+      socket.resetAndDestroy();
+      return;
+    }
+    const introduction = new Introduction(socket, performance.now() + limits.clientHeadTimeout, {
+      introduced: source => this.#take(socket, listen, source?.address ?? address),
+      failed: why => traffic.rejected(why),
+      over: () => this.gone(introduction),
+    });
+    this.#connections.add(introduction);
+  }
+
+  #isTrusted(address: string): boolean {
+    const ip = parseIp(address);
+    return ip !== undefined && this.#proxies.has(ip);
+  }
+
+  /** @param address that it comes from */
+  #take(socket: Socket, listen: Listen, address: string): void {
     switch (listen.scheme) {
       case 'http':
-        this.#serve(socket);
+        this.#serve(socket, address);
         break;
       case 'https':
-        this.#secure(socket);
+        this.#secure(socket, address);
         break;
       case 'tcp':
-        socket.destroy();
+        this.#passOn(socket, listen.address, address);
         break;
       default:
         listen.scheme satisfies never;
     }
   }
 
-  #serve(socket: Socket): void {
-    const peer = { address: socket.remoteAddress, isSecure: false };
+  #serve(socket: Socket, address: string): void {
+    const peer: Peer = { address, scheme: 'http' };
     const keeper: ClientKeeper = {
       gone: client => this.gone(client),
       prefaced: (client, bytes, start, end) => {
@@ -180,24 +215,29 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper {
       wire = SocketWire.accepted(owner, socket, this.byDocument);
       return wire;
     };
-    this.#connections.add(new Client(this, peer, open, keeper));
+    this.#connections.add(new Client(this, new Origin(peer, this.#proxies), open, keeper));
   }
 
+  /** What is believed about a request is of one stream, so each has an origin of its own. */
   #serveStreams(socket: Socket, peer: Peer): void {
     if (socket.destroyed) return;
-    this.#connections.add(new ClientSession(this, socket, (open, gone) => new Client(this, peer, open, { gone })));
+    const clientOf = (open: (owner: WireOwner) => Wire, gone: (client: Client) => void) =>
+      new Client(this, new Origin(peer, this.#proxies), open, { gone });
+    this.#connections.add(new ClientSession(this, socket, clientOf));
   }
 
-  #secure(socket: Socket): void {
+  #secure(socket: Socket, address: string): void {
     const handshake = new Handshake(socket, () => this.gone(handshake));
     this.#connections.add(handshake);
-    const { remoteAddress: address } = socket;
     this.#terminator.secure(socket, {
       secured: secured => {
         const tlsVersion = secured.getProtocol()?.replace('TLSv', '');
-        const peer = { address, isSecure: true, tlsVersion };
+        const peer: Peer = { address, scheme: 'https', tlsVersion };
         if (secured.alpnProtocol === 'h2') this.#serveStreams(secured, peer);
-        else this.#connections.add(new Client(this, peer, owner => new SecureWire(owner, secured, socket), this));
+        else {
+          const origin = new Origin(peer, this.#proxies);
+          this.#connections.add(new Client(this, origin, owner => new SecureWire(owner, secured, socket), this));
+        }
         handshake.over();
       },
       failed: why => this.plane.traffic.rejected(why),
@@ -213,6 +253,16 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper {
       { connections: this.#connections.size, highest: this.#highestDescriptor },
       'descriptors run short: new connections are closed; raise the limit on open files, or the number of workers',
     );
+  }
+
+  /** @param address that it comes from */
+  #passOn(socket: Socket, listening: string, address: string): void {
+    const service = this.plane.routes().serviceAt(listening);
+    if (service !== undefined) this.#connections.add(new Passage(this, socket, address, service));
+    else {
+      this.plane.traffic.rejected('tcp-unrouted');
+      socket.resetAndDestroy();
+    }
   }
 
   #look(): void {

@@ -18,6 +18,8 @@ export class SocketWire implements Wire {
   #owner: WireOwner;
   readonly #remainder = new Remainder();
   #isPaused = false;
+  /** What had been read before the socket came here. */
+  #early: Buffer | undefined;
   #error: Error | undefined;
   /** Whether only what Node documents is used. */
   readonly #byDocument: boolean;
@@ -55,12 +57,15 @@ export class SocketWire implements Wire {
    * @param byDocument whether to use only what Node documents, which costs more
    */
   static accepted(owner: WireOwner, accepted: Socket, byDocument: boolean): SocketWire {
-    return new SocketWire(owner, byDocument, wire => {
+    const early: Buffer | null = byDocument || accepted.readableLength === 0 ? null : accepted.read();
+    const made = new SocketWire(owner, byDocument, wire => {
       const taken = byDocument ? undefined : wire.#takeOver(accepted);
       if (taken) return taken;
       accepted.on('data', wire.#came);
       return accepted;
     });
+    made.#early = early ?? undefined;
+    return made;
   }
 
   handTo(owner: WireOwner): void {
@@ -68,7 +73,10 @@ export class SocketWire implements Wire {
   }
 
   start(): void {
-    this.socket.resume();
+    const early = this.#early;
+    this.#early = undefined;
+    if (early) this.#deliver(early, early.length);
+    if (!this.#isPaused) this.socket.resume();
   }
 
   write(data: string | Buffer): void {
