@@ -25,6 +25,7 @@ import { Isolation } from './control/isolation.ts';
 import { Ports } from './control/ports.ts';
 import { listensOf, settingsOf } from './control/router-settings.ts';
 import { Routing } from './control/routing.ts';
+import { Sockets } from './control/sockets.ts';
 import { Upkeep } from './control/upkeep.ts';
 import { Users } from './control/users.ts';
 import type { RouterSettings } from './domain/router-spec.ts';
@@ -95,6 +96,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     prober: createProber({ clock }),
     logs,
     ports,
+    sockets: new Sockets(home),
     routing,
     store,
     counters,

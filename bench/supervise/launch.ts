@@ -51,7 +51,7 @@ async function launch(level: IsolationLevel, round: number): Promise<void> {
     launch: { argv: [program], cwd: '/', env: {} },
     spec: { isolation: { ...defaultIsolation, level }, secrets: {} },
   } as unknown as Revision;
-  const { sandbox } = await isolation.house({ id, key, revision });
+  const { sandbox } = await isolation.house({ id, key, revision, place: undefined });
   const tree = await host.launch({
     key,
     argv: [program],

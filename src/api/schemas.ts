@@ -121,6 +121,7 @@ const instanceStatus = z.object({
   note: z.string().exactOptional().describe('What should be known of it although it runs, in words.'),
   pid: z.number().exactOptional(),
   port: z.number().exactOptional(),
+  socket: z.string().exactOptional().describe('Path of the Unix socket that it listens on, instead of a port.'),
   restarts: z.number().describe('Since the instance was first started or last reset by `start`.'),
   uptime: z.number().exactOptional().describe('Milliseconds that the process has run.'),
   usage: usage.exactOptional(),

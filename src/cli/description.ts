@@ -18,6 +18,11 @@ export function describeService(service: Service, revisions: readonly Revision[]
     ['Runtime', [service.runtime]],
     ['Command', [service.command.join(' ')]],
     ['Routes', service.routes.map(route => `${formatRoute(route)}${route.stripPrefix ? ' (prefix stripped)' : ''}`)],
+    ['TCP', service.tcp],
+    [
+      'Sockets',
+      service.instances.flatMap(one => (one.socket === undefined ? [] : [`${instanceLabel(one)} ${one.socket}`])),
+    ],
     ['Depends on', service.dependsOn],
     ['Environment', Object.entries(service.env).map(([name, value]) => `${name}=${value}`)],
     ['Isolation', isolationLines(service)],

@@ -33,7 +33,7 @@ export function instancesText({ instances }: Service, cpu: CpuShare, colors: Col
     instanceLabel(instance),
     paint(instance.state, colors),
     String(instance.pid ?? none),
-    String(instance.port ?? none),
+    String(instance.port ?? (instance.socket === undefined ? none : 'socket')),
     instance.uptime === undefined ? none : formatSpan(instance.uptime),
     String(instance.restarts),
     formatShare(cpu.of(instance)),

@@ -1,9 +1,9 @@
 /** What no single value can break alone: rules between values, services and addresses. */
 import { parseListen } from '../domain/listen.ts';
-import { portPlaceholder } from './interpolate.ts';
+import { portPlaceholder, socketPlaceholder } from './interpolate.ts';
 import type { Finding } from './issues.ts';
 import { type Path, show } from './problem.ts';
-import { packageParts, routesOf } from './resolve.ts';
+import { packageParts, placesOf, routesOf } from './resolve.ts';
 import { runtimeNames } from './runtime-names.ts';
 import type { ProjectConfig } from './schema/project.ts';
 import type { ServiceConfig } from './schema/service.ts';
@@ -31,13 +31,37 @@ export function* checkService(name: string, service: ServiceConfig): Generator<F
     };
   }
   if (service.traffic.protocol === 'h2c') yield* checkProbesOfHttp2(service, at);
-  if (service.port === false) yield* checkPortless(service, at);
-  else if (Object.hasOwn(service.env, service.port.env)) {
+  yield* checkPlaces(service, at);
+}
+
+/** Where its instances listen. */
+function* checkPlaces(service: ServiceConfig, at: At): Generator<Finding> {
+  if (service.port && service.socket) {
+    yield { path: at('socket'), message: 'cannot take socket beside port: expected one of them; remove the other' };
+  }
+  const { port, socket } = placesOf(service);
+  if (port === false && socket === false) yield* checkPortless(service, at);
+  const told = port || socket;
+  if (told && Object.hasOwn(service.env, told.env)) {
+    const what = port ? 'port' : 'socket';
+    const none = port ? ', or write port: false' : '';
     yield {
-      path: at('env', service.port.env),
-      message: `cannot set ${service.port.env}, in which each instance is told its own port: remove it, choose another variable with port: { env: NAME }, or write port: false`,
+      path: at('env', told.env),
+      message: `cannot set ${told.env}, in which each instance is told its own ${what}: remove it, choose another variable with ${what}: { env: NAME }${none}`,
     };
   }
+  if (port && service.isolation.network === 'loopback') {
+    yield {
+      path: at('isolation', 'network'),
+      message: 'cannot reach the port of a service without a network: give it a socket instead, or write port: false',
+    };
+  }
+  if (port === false) {
+    const lacking = socket ? 'socket instead of a port' : 'port: false';
+    yield* checkPlaceholders(service, portPlaceholder, `the port of a service with ${lacking}`, 'a port', at);
+  }
+  if (socket === false)
+    yield* checkPlaceholders(service, socketPlaceholder, 'the socket of a service without one', 'a socket', at);
 }
 
 type At = (...rest: Path) => Path;
@@ -99,7 +123,6 @@ function* checkPortless(service: ServiceConfig, at: At): Generator<Finding> {
         message: `cannot probe by ${action.kind} a service with port: false: expected an exec probe, or a port`,
       };
     }
-    if (action?.kind === 'exec') yield* checkPlaceholders(action.command, at, 'probes', kind, 'exec');
   }
   if (routesOf(service).length > 0) {
     const key = service.routes ? 'routes' : 'route';
@@ -111,17 +134,33 @@ function* checkPortless(service: ServiceConfig, at: At): Generator<Finding> {
       message: 'cannot pass connections on to a service with port: false: remove tcp, or give it a port',
     };
   }
-  for (const key of ['command', 'args', 'runtimeArgs'] as const) yield* checkPlaceholders(service[key] ?? [], at, key);
 }
 
-function* checkPlaceholders(words: readonly string[], at: At, ...path: Path): Generator<Finding> {
-  for (const [index, word] of words.entries()) {
-    if (!portPlaceholder.test(word)) continue;
-    yield {
-      path: at(...path, index),
-      message: `cannot fill in the port of a service with port: false: remove it from ${show(word)}, or give it a port`,
-    };
+/** @param what there is none of, to be got by giving the service `instead` */
+function* checkPlaceholders(
+  service: ServiceConfig,
+  placeholder: RegExp,
+  what: string,
+  instead: string,
+  at: At,
+): Generator<Finding> {
+  for (const [path, words] of commandLines(service)) {
+    for (const [index, word] of words.entries()) {
+      if (!placeholder.test(word)) continue;
+      yield {
+        path: at(...path, index),
+        message: `cannot fill in ${what}: remove it from ${show(word)}, or give it ${instead}`,
+      };
+    }
   }
+}
+
+function* commandLines(service: ServiceConfig): Generator<readonly [Path, readonly string[]]> {
+  for (const kind of ['startup', 'readiness', 'liveness'] as const) {
+    const action = service.probes[kind]?.action;
+    if (action?.kind === 'exec') yield [['probes', kind, 'exec'], action.command];
+  }
+  for (const key of ['command', 'args', 'runtimeArgs'] as const) yield [[key], service[key] ?? []];
 }
 
 /** The name of a runtime, in a service or in the list of further places. */

@@ -19,6 +19,9 @@ const expression = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 /** Where the port of the instance goes in a command line: `$PORT` or `${PORT}`, filled in at each launch. */
 export const portPlaceholder = /\$(\{PORT\}|PORT(?![A-Za-z0-9_]))/;
 
+/** The same for the path of its socket; `$SOCKET` in a command line for a shell may be meant for that. */
+export const socketPlaceholder = /\$\{SOCKET\}/;
+
 export function interpolate(text: string, env: Environment): Interpolation {
   let used = false;
   return replace(text, (whole, name, fallback) => {
@@ -34,10 +37,10 @@ export function interpolate(text: string, env: Environment): Interpolation {
   });
 }
 
-/** A word of a command line: it takes the instance's port and nothing else, since every user can see it. */
+/** A word of a command line: it takes where the instance listens and nothing else, since every user can see it. */
 export function checkCommandWord(text: string): Interpolation {
   return replace(text, whole =>
-    portPlaceholder.test(whole)
+    portPlaceholder.test(whole) || socketPlaceholder.test(whole)
       ? { ok: true, text: whole, used: false }
       : {
           ok: false,

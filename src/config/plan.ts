@@ -67,6 +67,7 @@ function visible(service: ServiceSpec): object {
     probes: _probes,
     runtime,
     port,
+    socket,
     routes: _routes,
     dependsOn,
     restart,
@@ -77,6 +78,7 @@ function visible(service: ServiceSpec): object {
     package: formatSource(service.package),
     runtime: runtime && (runtime.range === undefined ? runtime.name : `${runtime.name}@${runtime.range}`),
     port: port === false ? false : port.env,
+    socket: socket === false ? false : socket.env,
     dependsOn: [...dependsOn].sort(),
     restart: {
       ...restart,

@@ -42,6 +42,7 @@ export function resolveService(name: string, config: ServiceConfig, context: Res
   return {
     name,
     ...rest,
+    ...placesOf(config),
     package: resolvePackage(config, context.folder),
     ...(runtime === undefined ? {} : { runtime: resolveRuntime(runtime) }),
     env: mapValues(env, value => resolveEnv(value, context)),
@@ -71,6 +72,14 @@ function resolveRoute(route: RouteSpec, folder: string): RouteSpec {
   const { respond } = route;
   if (respond === undefined || !('file' in respond.body)) return route;
   return { ...route, respond: { ...respond, body: { file: resolve(folder, respond.body.file) } } };
+}
+
+/** A service has one of them, or neither. */
+export function placesOf({
+  port,
+  socket,
+}: Pick<ServiceConfig, 'port' | 'socket'>): Pick<ServiceSpec, 'port' | 'socket'> {
+  return { port: port ?? (socket ? false : { env: 'PORT' }), socket: socket ?? false };
 }
 
 export function routesOf({ route, routes }: Pick<ServiceConfig, 'route' | 'routes'>): readonly RouteSpec[] {

@@ -5,7 +5,7 @@ import { parseAddress } from './address.ts';
 import type { Services } from './checks.ts';
 import type { Finding } from './issues.ts';
 import type { Path } from './problem.ts';
-import { routesOf } from './resolve.ts';
+import { placesOf, routesOf } from './resolve.ts';
 import { formatRoute } from './route.ts';
 import type { ProjectConfig } from './schema/project.ts';
 
@@ -59,7 +59,10 @@ export function* checkPorts(project: ProjectConfig, services: Services): Generat
       };
     }
   }
-  const wanted = [...services.values()].reduce((sum, { port, instances }) => sum + (port === false ? 0 : instances), 0);
+  const wanted = [...services.values()].reduce(
+    (sum, service) => sum + (placesOf(service).port === false ? 0 : service.instances),
+    0,
+  );
   if (wanted > to - from + 1) {
     yield {
       path: ['ports'],

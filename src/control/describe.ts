@@ -46,7 +46,7 @@ export async function describeService(service: ServiceActor, now: Milliseconds):
 }
 
 async function describeInstance(actor: InstanceActor, now: Milliseconds): Promise<InstanceStatus> {
-  const { instance, tree, port, runtimeVersion } = actor;
+  const { instance, tree, place, runtimeVersion } = actor;
   const reason = reasonInWords(instance, now);
   const usage = await tree?.usage();
   return {
@@ -56,7 +56,8 @@ async function describeInstance(actor: InstanceActor, now: Milliseconds): Promis
     state: instance.state,
     ...(reason === undefined ? {} : { reason }),
     ...(tree === undefined ? {} : { pid: tree.record.identity.pid }),
-    ...(port === undefined ? {} : { port }),
+    ...(place?.port === undefined ? {} : { port: place.port }),
+    ...(place?.socket === undefined ? {} : { socket: place.socket }),
     ...(runtimeVersion === undefined || tree === undefined
       ? {}
       : { note: runtimeChange(actor.revision.runtime, runtimeVersion) }),

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir, userInfo } from 'node:os';
 import { SlipwayError } from '../domain/errors.ts';
 import type { InstanceId } from '../domain/names.ts';
+import { type Place, placeholdersOf } from '../domain/place.ts';
 import { expandPlaceholdersInEnv } from '../domain/placeholders.ts';
 import type { Revision } from '../domain/revision.ts';
 import type { EnvValue } from '../domain/spec.ts';
@@ -14,7 +15,7 @@ import type { EnvValue } from '../domain/spec.ts';
 export async function environmentOf(
   id: InstanceId,
   revision: Revision,
-  port: number | undefined,
+  place: Place | undefined,
   housing: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {
   const { spec, launch } = revision;
@@ -23,9 +24,10 @@ export async function environmentOf(
   return {
     ...hostBasics(),
     ...housing,
-    ...expandPlaceholdersInEnv(launch.env, { PORT: port?.toString() }),
+    ...expandPlaceholdersInEnv(launch.env, placeholdersOf(place)),
     ...given,
-    ...(spec.port === false || port === undefined ? {} : { [spec.port.env]: String(port) }),
+    ...(spec.port === false || place?.port === undefined ? {} : { [spec.port.env]: String(place.port) }),
+    ...(spec.socket === false || place?.socket === undefined ? {} : { [spec.socket.env]: place.socket }),
     SLIPWAY_SERVICE: id.service,
     SLIPWAY_INSTANCE: String(id.index),
     SLIPWAY_REVISION: String(id.revision),

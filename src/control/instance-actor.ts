@@ -8,6 +8,7 @@ import type { EventOf, InstanceEffect, InstanceEvent } from '../domain/instance/
 import { type Instance, newInstance } from '../domain/instance/state.ts';
 import { step } from '../domain/instance/step.ts';
 import { type InstanceId, instanceKey } from '../domain/names.ts';
+import { type Place, placeholdersOf } from '../domain/place.ts';
 import { expandPlaceholders } from '../domain/placeholders.ts';
 import type { Revision } from '../domain/revision.ts';
 import type { ProcessTree } from '../processes/contract.ts';
@@ -36,7 +37,7 @@ export class InstanceActor {
   readonly #policy: () => InstancePolicy;
   readonly #onChange: () => void;
   #instance: Instance = newInstance();
-  #port: number | undefined;
+  #place: Place | undefined;
   #tree: ProcessTree | undefined;
   #runtimeVersion: string | undefined;
   #env: Readonly<Record<string, string>> = {};
@@ -66,8 +67,9 @@ export class InstanceActor {
     return this.#instance;
   }
 
-  get port(): number | undefined {
-    return this.#port;
+  /** Where it listens, or will. */
+  get place(): Place | undefined {
+    return this.#place;
   }
 
   get tree(): ProcessTree | undefined {
@@ -110,9 +112,11 @@ export class InstanceActor {
    * @returns whether its process was found alive
    */
   async recover(record: InstanceRecord): Promise<boolean> {
-    this.#port = record.port;
     this.#runtimeVersion = record.runtimeVersion;
-    if (record.port !== undefined) this.#world.ports.claim(record.port);
+    if (record.port !== undefined) {
+      this.#place = { port: record.port };
+      this.#world.ports.claim(record.port);
+    } else if (record.socket !== undefined) this.#place = { socket: record.socket };
     const { instance } = record;
     if (instance.state === 'stopped' || instance.state === 'failed') {
       this.#instance = instance;
@@ -169,14 +173,15 @@ export class InstanceActor {
       this.#event('record-failed', error instanceof Error ? error.message : String(error));
     }
     crashPoint('instance.removed');
-    if (this.#port !== undefined) this.#world.ports.release(this.#port);
+    if (this.#place?.port !== undefined) this.#world.ports.release(this.#place.port);
   }
 
   #save(): void {
     const record = {
       id: this.id,
       instance: this.#instance,
-      port: this.#port,
+      port: this.#place?.port,
+      ...(this.#place?.socket === undefined ? {} : { socket: this.#place.socket }),
       bootId: this.#world.bootId,
       ...(this.#runtimeVersion !== undefined && { runtimeVersion: this.#runtimeVersion }),
     };
@@ -238,17 +243,18 @@ export class InstanceActor {
   }
 
   async #spawn(epoch: number): Promise<void> {
-    const { host, isolation, logs } = this.#world;
+    const { host, isolation, logs, sockets } = this.#world;
     try {
       await this.#checkRuntime();
-      await this.#takePort();
+      await this.#takePlace();
       const { sandbox, env } = await isolation.house(this);
+      if (sandbox && this.#place?.socket !== undefined) await sockets.give(this.#place.socket, sandbox.user);
       this.#env = await this.#environment(env);
       crashPoint('instance.before-spawn');
       const { limits, totalLimits, strictLimits, memoryWatchdog } = this.#policy();
       const tree = await host.launch({
         key: this.key,
-        argv: expandPlaceholders(this.revision.launch.argv, { PORT: this.#port?.toString() }),
+        argv: expandPlaceholders(this.revision.launch.argv, placeholdersOf(this.#place)),
         cwd: this.revision.launch.cwd,
         env: this.#env,
         logFile: logs.file(this.id.service, this.id.index),
@@ -280,19 +286,34 @@ export class InstanceActor {
   }
 
   #environment(housing: Readonly<Record<string, string>>): Promise<Record<string, string>> {
-    return environmentOf(this.id, this.revision, this.#port, housing);
+    return environmentOf(this.id, this.revision, this.#place, housing);
   }
 
   /** Its own from the last run, unless a stranger took that one meanwhile. */
-  async #takePort(): Promise<void> {
-    const { ports } = this.#world;
-    if (this.revision.spec.port === false) return;
-    if (this.#port !== undefined && !(await isFree(this.#port))) {
-      this.#event('port-taken', `port ${this.#port} is taken by another process; another one is used`);
-      ports.release(this.#port);
-      this.#port = undefined;
+  async #takePlace(): Promise<void> {
+    const { ports, sockets } = this.#world;
+    const { spec } = this.revision;
+    if (spec.socket !== false) {
+      this.#place = { socket: await sockets.prepare(this.id) };
+      return;
     }
-    this.#port ??= await ports.allocate();
+    if (spec.port === false) return;
+    const port = this.#place?.port;
+    if (port !== undefined && !(await isFree(port))) {
+      this.#event('port-taken', `port ${port} is taken by another process; another one is used`);
+      ports.release(port);
+      this.#place = undefined;
+    }
+    this.#place ??= { port: await ports.allocate() };
+  }
+
+  /** The next launch removes what can't be removed now. */
+  async #removeSocket(): Promise<void> {
+    const path = this.#place?.socket;
+    if (path === undefined) return;
+    await this.#world.sockets.remove(path).catch(error => {
+      this.#event('socket-left', `cannot remove ${path}: ${(error as Error).message}`);
+    });
   }
 
   #watchExit(tree: ProcessTree): void {
@@ -307,6 +328,7 @@ export class InstanceActor {
     if (survivors.length === 0) {
       this.#tree = undefined;
       await this.#world.isolation.clear(this.key).catch(error => this.#event('internal-error', String(error)));
+      await this.#removeSocket();
     }
     crashPoint('instance.killed');
     this.send({ kind: 'reaped', epoch, survivors });
@@ -343,7 +365,7 @@ export class InstanceActor {
     this.#cancelProbes = prober.watch(
       this.revision.spec.probes,
       {
-        port: this.#port,
+        place: this.#place,
         env: this.#env,
         cwd: this.revision.launch.cwd,
         beside: command => this.#tree?.beside(command) ?? command,

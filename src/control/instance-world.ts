@@ -12,6 +12,7 @@ import type { ControlCounters } from './contract.ts';
 import type { Isolation } from './isolation.ts';
 import type { Ports } from './ports.ts';
 import type { Routing } from './routing.ts';
+import type { Sockets } from './sockets.ts';
 
 /** What all instances share. */
 export interface InstanceWorld {
@@ -24,6 +25,7 @@ export interface InstanceWorld {
   readonly prober: Prober;
   readonly logs: LogStore;
   readonly ports: Ports;
+  readonly sockets: Sockets;
   readonly routing: Routing;
   readonly store: StateStore;
   readonly counters: ControlCounters;

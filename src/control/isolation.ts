@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { SlipwayError } from '../domain/errors.ts';
 import type { IsolationLevel, IsolationSpec } from '../domain/isolation-spec.ts';
 import type { InstanceId } from '../domain/names.ts';
+import type { Place } from '../domain/place.ts';
 import type { Revision } from '../domain/revision.ts';
 import type { Sandbox, SandboxSupport } from '../processes/sandbox/contract.ts';
 import { isKnownArchitecture, seccompFilter } from '../processes/sandbox/seccomp.ts';
@@ -28,10 +29,12 @@ export interface Housing {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface Place {
+export interface Tenant {
   readonly id: InstanceId;
   readonly key: string;
   readonly revision: Revision;
+  /** Absent: it listens nowhere. */
+  readonly place: Place | undefined;
 }
 
 export class Isolation {
@@ -59,11 +62,11 @@ export class Isolation {
   }
 
   /** @throws SlipwayError SLIP_ISOLATION_UNAVAILABLE, SLIP_CONFIG_UNREADABLE */
-  async house(place: Place): Promise<Housing> {
-    const { id, key, revision } = place;
+  async house(tenant: Tenant): Promise<Housing> {
+    const { id, key, revision } = tenant;
     const { isolation, secrets } = revision.spec;
     const { level } = this.levelOf(isolation);
-    const sandbox = level === 'none' ? undefined : await this.#sandbox(level, place);
+    const sandbox = level === 'none' ? undefined : await this.#sandbox(level, tenant);
     await this.#quarters.prepare(id, key, sandbox?.user);
     const folder = await this.#quarters.placeSecrets(key, secrets, sandbox?.user);
     const inside = this.#secretsInside(key);
@@ -75,7 +78,7 @@ export class Isolation {
   }
 
   /** Of an instance that runs already. */
-  async environmentOf({ id, key, revision }: Place): Promise<Readonly<Record<string, string>>> {
+  async environmentOf({ id, key, revision }: Tenant): Promise<Readonly<Record<string, string>>> {
     const { isolation, secrets } = revision.spec;
     const isSandboxed = this.levelOf(isolation).level !== 'none';
     const user = isSandboxed ? { user: await this.#userOf(id.service, isolation) } : undefined;
@@ -90,7 +93,7 @@ export class Isolation {
     for (const file of ['mounts', 'report']) await rm(this.#file(`${key}.${file}`), { force: true });
   }
 
-  async #sandbox(level: 'standard' | 'strict', { id, key, revision }: Place): Promise<Sandbox> {
+  async #sandbox(level: 'standard' | 'strict', { id, key, revision, place }: Tenant): Promise<Sandbox> {
     const able = this.#support[level];
     if (able !== true) {
       throw new SlipwayError('SLIP_ISOLATION_UNAVAILABLE', `cannot isolate at level ${level}: ${able}`);
@@ -116,6 +119,7 @@ export class Isolation {
         { path: release, writable: false },
         ...runtime,
         { path: data, writable: true },
+        ...(place?.socket === undefined ? [] : [{ path: dirname(place.socket), writable: true }]),
         ...exposed.visible,
         ...isolation.writable.map(path => ({ path, writable: true })),
       ],

@@ -8,11 +8,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Cancel, Milliseconds } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import { type InstanceId, instanceKey, instanceLabel } from '../domain/names.ts';
+import type { Place } from '../domain/place.ts';
 import { type Action, type Plan, plan } from '../domain/plan.ts';
 import { judgeRollout, type RolloutProgress } from '../domain/rollout.ts';
 import { concludeRollout, isRolling, revert, revision, type ServiceRecord, targetRevision } from '../domain/service.ts';
 import type { ServiceSpec } from '../domain/spec.ts';
-import type { RoutedService } from '../router-link/protocol.ts';
+import type { EndpointAddress, RoutedService } from '../router-link/protocol.ts';
 import type { InstanceRecord } from '../state/contract.ts';
 import { crashPoint } from './crash-points.ts';
 import { InstanceActor } from './instance-actor.ts';
@@ -172,8 +173,8 @@ export class ServiceActor {
   routed(): RoutedService {
     const { declared } = this.#record;
     const endpoints = this.actors.flatMap(actor =>
-      actor.instance.state === 'ready' && actor.port !== undefined
-        ? [{ id: actor.key, index: actor.id.index, host: '127.0.0.1', port: actor.port }]
+      actor.instance.state === 'ready' && actor.place !== undefined
+        ? [{ id: actor.key, index: actor.id.index, ...endpointAt(actor.place) }]
         : [],
     );
     return { name: this.name, routes: declared.routes, traffic: declared.traffic, tcp: declared.tcp, endpoints };
@@ -390,6 +391,11 @@ export class ServiceActor {
 const retryAfter: Milliseconds = 1000;
 const settled: ReadonlySet<string> = new Set(['ready', 'stopped', 'failed']);
 const stuck: ReadonlySet<string> = new Set(['failed', 'backoff', 'stopped']);
+
+/** As the router is told it. */
+function endpointAt({ port, socket }: Place): EndpointAddress {
+  return port === undefined ? { socket } : { host: '127.0.0.1', port };
+}
 
 function observe(actor: InstanceActor) {
   const { state, desired, completed } = actor.instance;

@@ -47,6 +47,8 @@ export interface InstanceStatus {
   readonly note?: string;
   readonly pid?: number;
   readonly port?: number;
+  /** Path of the Unix socket that it listens on, instead of a port. */
+  readonly socket?: string;
   /** Since the instance was first started or last reset by `start`. */
   readonly restarts: number;
   /** How long the process has run. */

@@ -188,6 +188,11 @@ export const errorCatalog = {
     meaning: 'The host does not let Slipway hold processes in the way that was asked for.',
     mend: 'Leave the choice to Slipway, or give the daemon’s user a cgroup that it may write to.',
   },
+  SLIP_SOCKET_PATH_TOO_LONG: {
+    status: 409,
+    meaning: 'The path of an instance’s socket is longer than the system takes.',
+    mend: 'Use a shorter home (`--home`) or a shorter name for the service, or give it a port instead.',
+  },
   SLIP_PORTS_EXHAUSTED: {
     status: 503,
     meaning: 'No port of the configured range is free.',

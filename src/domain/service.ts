@@ -138,9 +138,9 @@ export function runsAlike(one: ServiceSpec, other: ServiceSpec): boolean {
 }
 
 function runPart(spec: ServiceSpec): unknown {
-  const { runtime, command, args, runtimeArgs, port, env, probes, isolation, secrets, pinRuntime } = spec;
+  const { runtime, command, args, runtimeArgs, port, socket, env, probes, isolation, secrets, pinRuntime } = spec;
   const sorted = [Object.entries(env).sort(), Object.entries(secrets).sort()];
-  return [runtime, command, args, runtimeArgs, port, ...sorted, probes, isolation, pinRuntime];
+  return [runtime, command, args, runtimeArgs, port, socket, ...sorted, probes, isolation, pinRuntime];
 }
 
 /** The revision that a rollback without a number goes to: the last that served and isn't what all should be of now. */

@@ -95,7 +95,7 @@ export interface ServiceSpec {
   readonly name: string;
   readonly package: PackageSource;
   readonly runtime?: RuntimeRequest;
-  /** Beats what the runtime would run. There is no shell; only `$PORT` and `${PORT}` are expanded. */
+  /** Beats what the runtime would run. There is no shell; only the placeholders of `placeholders.ts` are expanded. */
   readonly command?: readonly string[];
   readonly args: readonly string[];
   /** Flags for the runtime itself (JVM or Node options), before the entry point. */
@@ -103,6 +103,8 @@ export interface ServiceSpec {
   readonly instances: number;
   /** The variable that tells an instance its port; `false` for a service that listens on none. */
   readonly port: { readonly env: string } | false;
+  /** The variable that tells an instance the path of the Unix socket to listen on, where it has no port. */
+  readonly socket: { readonly env: string } | false;
   readonly env: Readonly<Record<string, EnvValue>>;
   readonly routes: readonly RouteSpec[];
   readonly traffic: TrafficSpec;

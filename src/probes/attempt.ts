@@ -2,8 +2,12 @@
  * One run of one probe. It ends just once (by an answer, by its time limit, or by a cancel, which gives no result),
  * and by then it has let go of every socket, process and timer.
  */
+
+import { connect, type Socket } from 'node:net';
 import type { Cancel, Clock, Milliseconds } from '../domain/clock.ts';
 import { inWords } from '../domain/instance/restart.ts';
+import { type Place, placeInWords } from '../domain/place.ts';
+import { connectLocally } from '../local-socket.ts';
 import type { ProbeResult } from './contract.ts';
 
 export interface TimeLimit {
@@ -52,9 +56,15 @@ export function attempt({ clock, timeout }: TimeLimit, begin: (run: Run) => Canc
   };
 }
 
+export function connectTo({ port, socket }: Place): Socket {
+  return socket === undefined ? connect({ host: '127.0.0.1', port }) : connectLocally(socket);
+}
+
 /** What went wrong with a connection, in words. */
-export function connectionProblem(error: NodeJS.ErrnoException, port: number): string {
-  if (error.code === 'ECONNREFUSED') return `connection refused on port ${port}`;
-  if (error.code === 'ECONNRESET') return `connection reset on port ${port}`;
-  return `no connection to port ${port}: ${error.message}`;
+export function connectionProblem(error: NodeJS.ErrnoException, place: Place): string {
+  const where = placeInWords(place);
+  if (error.code === 'ENOENT') return `no ${where} yet`;
+  if (error.code === 'ECONNREFUSED') return `connection refused on ${where}`;
+  if (error.code === 'ECONNRESET') return `connection reset on ${where}`;
+  return `no connection to ${where}: ${error.message}`;
 }

@@ -1,10 +1,11 @@
 /** Probing one live instance. */
 import type { Cancel } from '../domain/clock.ts';
+import type { Place } from '../domain/place.ts';
 import type { ProbeKind, Probes } from '../domain/spec.ts';
 
 export interface ProbeTarget {
-  /** `undefined` where the service has no port. */
-  readonly port: number | undefined;
+  /** `undefined` where the service listens on nothing. */
+  readonly place: Place | undefined;
   /** Environment and folder for `exec` probes: the instance's own. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;

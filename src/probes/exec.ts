@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Milliseconds } from '../domain/clock.ts';
 import { exitInWords } from '../domain/instance/restart.ts';
+import { placeholdersOf } from '../domain/place.ts';
 import { expandPlaceholders } from '../domain/placeholders.ts';
 import { type Attempt, attempt, type TimeLimit } from './attempt.ts';
 import type { ProbeTarget } from './contract.ts';
@@ -16,7 +17,7 @@ const keptOutput = 4096;
 const longestDetail = 200;
 
 export function execAttempt(words: readonly string[], target: ProbeTarget, limit: TimeLimit): Attempt {
-  const argv = expandPlaceholders(words, { PORT: target.port?.toString() });
+  const argv = expandPlaceholders(words, placeholdersOf(target.place));
   return attempt(limit, run => {
     run.progress('no exit');
     const given = { argv, cwd: target.cwd, env: target.env };

@@ -3,22 +3,27 @@
  * like any other and isn't followed. As in Kubernetes the body belongs to the answer, though no more than 10 KiB of it.
  */
 import { get, type OutgoingHttpHeaders } from 'node:http';
-import { connect } from 'node:net';
+import { type Place, placeInWords } from '../domain/place.ts';
 import type { ProbeAction } from '../domain/spec.ts';
-import { type Attempt, attempt, connectionProblem, type TimeLimit } from './attempt.ts';
+import { type Attempt, attempt, connectionProblem, connectTo, type TimeLimit } from './attempt.ts';
 
 type HttpAction = Extract<ProbeAction, { kind: 'http' }>;
 
 const longestBody = 10_240;
 
-export function httpAttempt(action: HttpAction, port: number, limit: TimeLimit): Attempt {
+export function httpAttempt(action: HttpAction, place: Place, limit: TimeLimit): Attempt {
   const [lowest, highest] = action.status;
   const headers: OutgoingHttpHeaders = { 'User-Agent': 'slipway-probe', Accept: '*/*', ...action.headers };
   if (action.host !== undefined) headers['Host'] = action.host;
   return attempt(limit, run => {
-    const address = { host: '127.0.0.1', port };
     // Given a connection of its own, a request keeps none alive and costs no agent.
-    const request = get({ ...address, path: action.path, headers, createConnection: () => connect(address) });
+    const request = get({
+      host: '127.0.0.1',
+      ...(place.port === undefined ? {} : { port: place.port }),
+      path: action.path,
+      headers,
+      createConnection: () => connectTo(place),
+    });
     request.on('response', response => {
       const { statusCode: status = 0 } = response;
       const answered = () => run.end(status >= lowest && status <= highest, `HTTP ${status}`);
@@ -31,13 +36,16 @@ export function httpAttempt(action: HttpAction, port: number, limit: TimeLimit):
       response.on('end', answered);
       response.on('error', () => run.end(false, `HTTP ${status}, but its body was cut short`));
     });
-    request.on('error', error => run.end(false, requestProblem(error, port)));
+    request.on('error', error => run.end(false, requestProblem(error, place)));
     return () => request.destroy();
   });
 }
 
-function requestProblem(error: NodeJS.ErrnoException, port: number): string {
-  if (error.code?.startsWith('HPE_')) return `the answer on port ${port} is not HTTP: ${error.message}`;
-  if (error.message === 'socket hang up') return `connection closed without an answer on port ${port}`;
-  return connectionProblem(error, port);
+function requestProblem(error: NodeJS.ErrnoException, place: Place): string {
+  const where = placeInWords(place);
+  if (error.code?.startsWith('HPE_')) return `the answer on ${where} is not HTTP: ${error.message}`;
+  // Nothing else than the request was written to it.
+  if (error.message === 'socket hang up' || error.code === 'EPIPE')
+    return `connection closed without an answer on ${where}`;
+  return connectionProblem(error, place);
 }

@@ -20,7 +20,7 @@ interface ProberOptions {
 /** The early runs of configured startup and readiness probes. */
 const early = { first: 100, longest: 1000 };
 
-/** Readiness where none is configured: a connection to the port, once. */
+/** Readiness where none is configured: a connection, once. */
 const untilConnected = {
   action: { kind: 'tcp' },
   initialDelay: 0,
@@ -58,7 +58,7 @@ export function createProber({ clock, random = Math.random }: ProberOptions): Pr
         const { readiness, liveness } = probes;
         if (liveness) probe('liveness', liveness, {});
         if (readiness) probe('readiness', readiness, { early });
-        else if (target.port === undefined) cancels.push(clock.after(0, () => listener.onPassed('readiness')));
+        else if (target.place === undefined) cancels.push(clock.after(0, () => listener.onPassed('readiness')));
         else probe('readiness', untilConnected, { early: { first: 20, longest: 1000 }, once: true });
       };
 
@@ -75,11 +75,11 @@ export function createProber({ clock, random = Math.random }: ProberOptions): Pr
 function attemptOf({ action, timeout }: ProbeSpec, target: ProbeTarget, clock: Clock): Attempt {
   const limit = { clock, timeout };
   if (action.kind === 'exec') return execAttempt(action.command, target, limit);
-  const { port } = target;
-  if (port === undefined) return attempt(limit, noPort);
-  return action.kind === 'tcp' ? tcpAttempt(port, limit) : httpAttempt(action, port, limit);
+  const { place } = target;
+  if (place === undefined) return attempt(limit, noPlace);
+  return action.kind === 'tcp' ? tcpAttempt(place, limit) : httpAttempt(action, place, limit);
 }
 
-function noPort(): never {
-  throw new Error('the service has no port');
+function noPlace(): never {
+  throw new Error('the service has neither a port nor a socket');
 }

@@ -1,17 +1,18 @@
-/** The `tcp` probe: passes once a connection to the port is accepted, and closes it. */
-import { connect } from 'node:net';
-import { type Attempt, attempt, connectionProblem, type TimeLimit } from './attempt.ts';
+/** The `tcp` probe: passes once a connection to the port, or to the socket, is accepted, and closes it. */
+import { type Place, placeInWords } from '../domain/place.ts';
+import { type Attempt, attempt, connectionProblem, connectTo, type TimeLimit } from './attempt.ts';
 
-export function tcpAttempt(port: number, limit: TimeLimit): Attempt {
+export function tcpAttempt(place: Place, limit: TimeLimit): Attempt {
   return attempt(limit, run => {
-    const socket = connect({ host: '127.0.0.1', port });
-    run.progress(`no connection to port ${port}`);
+    const where = placeInWords(place);
+    const socket = connectTo(place);
+    run.progress(`no connection to ${where}`);
     socket.on('connect', () => {
       // Where nobody listens, a port of the ephemeral range can be given to this very socket, which then meets itself.
-      if (socket.localPort === port) run.end(false, `connection refused on port ${port}`);
-      else run.end(true, `connected to port ${port}`);
+      const isItself = place.port !== undefined && socket.localPort === place.port;
+      run.end(!isItself, isItself ? `connection refused on ${where}` : `connected to ${where}`);
     });
-    socket.on('error', error => run.end(false, connectionProblem(error, port)));
+    socket.on('error', error => run.end(false, connectionProblem(error, place)));
     return () => socket.destroy();
   });
 }

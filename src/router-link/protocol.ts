@@ -6,14 +6,17 @@ import type { RouteSpec } from '../domain/route-spec.ts';
 import type { RouterSettings } from '../domain/router-spec.ts';
 import type { TrafficSpec } from '../domain/traffic-spec.ts';
 
+/** Where it accepts connections: at an address, or at a Unix socket by its absolute path. */
+export type EndpointAddress =
+  | { readonly host: string; readonly port: number; readonly socket?: undefined }
+  | { readonly socket: string; readonly host?: undefined; readonly port?: undefined };
+
 /** One ready instance. `id` is its instance key. */
-export interface Endpoint {
+export type Endpoint = EndpointAddress & {
   readonly id: string;
   /** Of the instance in its service; absent: 0. */
   readonly index?: number;
-  readonly host: string;
-  readonly port: number;
-}
+};
 
 export interface RoutedService {
   readonly name: string;

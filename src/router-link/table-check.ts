@@ -123,12 +123,11 @@ const traffic = shape<TrafficSpec>({
   upgradeGrace: milliseconds,
 } as Checks<TrafficSpec>);
 
-const endpoint = shape<Endpoint>({
-  id: text(256),
-  index: optional(count),
-  host: text(255, /^[^\s/]+$/),
-  port: integer(1, 65_535),
-} as Checks<Endpoint>);
+const instance = { id: text(256), index: optional(count) };
+const endpoint = either(
+  shape({ ...instance, socket: text(107, /^\/[^\0]*$/) }),
+  shape({ ...instance, host: text(255, /^[^\s/]+$/), port: integer(1, 65_535) }),
+) as Check<Endpoint>;
 
 const service = shape<RoutedService>({
   name: text(256),

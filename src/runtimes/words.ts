@@ -1,6 +1,6 @@
 /**
  * Reads a command line that was written for a shell, where it is so plain that no shell is needed: words, quotes,
- * leading `NAME=value`, and `$PORT`. Whatever a shell would treat specially beyond that is refused, never guessed at.
+ * leading `NAME=value`, `$PORT` and `$SOCKET`. Whatever a shell would treat specially beyond that is refused, never guessed at.
  */
 
 export interface PlainCommand {
@@ -14,7 +14,7 @@ interface NotPlain {
 }
 
 const operators = /^(\|\||&&|;;|<<|>>|[|&;<>()`\n])/;
-const port = /^(\$\{PORT\}|\$PORT(?![A-Za-z0-9_]))/;
+const placeholder = /^\$(?:\{(?:PORT|SOCKET)\}|(?:PORT|SOCKET)(?![A-Za-z0-9_]))/;
 
 class Refusal extends Error {}
 
@@ -67,7 +67,7 @@ function splitWords(line: string): string[] {
       word = (word ?? '') + literal(rest.charAt(1));
       i += 2;
     } else if (char === '$') {
-      const token = readPort(rest);
+      const token = readPlaceholder(rest);
       word = (word ?? '') + token;
       i += token.length;
     } else if (/[*?[{]/.test(char) || (word === undefined && /[~#!]/.test(char))) {
@@ -89,7 +89,7 @@ function readDoubleQuoted(rest: string): { text: string; length: number } {
     if (char === '"') return { text, length: i + 1 };
     if (char === '`') throw new Refusal('it uses "`", which needs a shell');
     if (char === '$') {
-      const token = readPort(rest.slice(i));
+      const token = readPlaceholder(rest.slice(i));
       text += token;
       i += token.length;
     } else if (char === '\\' && /["\\$`]/.test(rest.charAt(i + 1))) {
@@ -103,11 +103,11 @@ function readDoubleQuoted(rest: string): { text: string; length: number } {
   throw new Refusal('a double quote is not closed');
 }
 
-function readPort(rest: string): string {
-  const token = port.exec(rest);
+function readPlaceholder(rest: string): string {
+  const token = placeholder.exec(rest);
   if (token) return token[0];
   const variable = /^\$\{?\w*/.exec(rest)?.[0] ?? '$';
-  throw new Refusal(`it uses ${JSON.stringify(variable)}, and only $PORT is expanded without a shell`);
+  throw new Refusal(`it uses ${JSON.stringify(variable)}, and only $PORT and $SOCKET are expanded without a shell`);
 }
 
 /** A quoted dollar sign could not be told from a placeholder later. */

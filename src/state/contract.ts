@@ -10,6 +10,8 @@ export interface InstanceRecord {
   readonly id: InstanceId;
   readonly instance: Instance;
   readonly port: number | undefined;
+  /** Absent: it has none. */
+  readonly socket?: string;
   /** Absent before the process exists and after its tree is gone. */
   readonly tree?: TreeRecord;
   /** The version that its runtime had at its last launch, where that isn't what its revision was accepted with. */

@@ -52,6 +52,7 @@ function completed(spec: Omit<ServiceSpec, keyof typeof added>): ServiceSpec {
 const added = {
   traffic: defaultTraffic,
   tcp: [],
+  socket: false,
   totalLimits: {},
   strictLimits: false,
   memoryWatchdog: false,

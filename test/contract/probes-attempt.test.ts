@@ -28,7 +28,7 @@ interface Kind {
   readonly details: readonly [passing: RegExp, failing: RegExp, hanging: RegExp];
 }
 
-const target = { port: undefined, env: { PATH: process.env['PATH'] ?? '' }, cwd: '/' };
+const target = { place: undefined, env: { PATH: process.env['PATH'] ?? '' }, cwd: '/' };
 const get = { kind: 'http', path: '/', headers: {}, status: [200, 399] } as const;
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -36,30 +36,30 @@ const kinds: Readonly<Record<'http' | 'tcp' | 'exec', Kind>> = {
   http: {
     passing: async t => {
       const { port, open } = await tcpServer(t, socket => socket.write(ok));
-      return { attempt: limit => httpAttempt(get, port, limit), released: () => open.size === 0 };
+      return { attempt: limit => httpAttempt(get, { port }, limit), released: () => open.size === 0 };
     },
     failing: async () => {
       const port = await refusedPort();
-      return { attempt: limit => httpAttempt(get, port, limit) };
+      return { attempt: limit => httpAttempt(get, { port }, limit) };
     },
     hanging: async t => {
       const { port, open } = await tcpServer(t);
-      return { attempt: limit => httpAttempt(get, port, limit), released: () => open.size === 0 };
+      return { attempt: limit => httpAttempt(get, { port }, limit), released: () => open.size === 0 };
     },
     details: [/^HTTP 200$/, /^connection refused on port \d+$/, /^no answer within 200 ms$/],
   },
   tcp: {
     passing: async t => {
       const { port, open } = await tcpServer(t);
-      return { attempt: limit => tcpAttempt(port, limit), released: () => open.size === 0 };
+      return { attempt: limit => tcpAttempt({ port }, limit), released: () => open.size === 0 };
     },
     failing: async () => {
       const port = await refusedPort();
-      return { attempt: limit => tcpAttempt(port, limit) };
+      return { attempt: limit => tcpAttempt({ port }, limit) };
     },
     hanging: async t => {
       const port = await stuckPort(t);
-      return { attempt: limit => tcpAttempt(port, limit) };
+      return { attempt: limit => tcpAttempt({ port }, limit) };
     },
     details: [
       /^connected to port \d+$/,

@@ -11,6 +11,7 @@ export function serviceSpec(change: Partial<ServiceSpec>): ServiceSpec {
     runtimeArgs: [],
     instances: 1,
     port: { env: 'PORT' },
+    socket: false,
     env: {},
     routes: [],
     traffic: defaultTraffic,

@@ -293,4 +293,40 @@ describe('isolation', () => {
       ['lo'],
     );
   });
+
+  it('without a network leaves a service its socket, through which it is routed to and probed', {
+    skip: support.strict === true ? false : support.strict,
+  }, async t => {
+    const host = await TestHost.create(t);
+    await host.start();
+    const probes = { liveness: { http: '/healthz', period: '50ms' } };
+    const isolation = { level: 'strict', network: 'loopback' };
+    await host.apply({ app: { package: appPackage, socket: {}, route: '/', probes, isolation } });
+    const { instances } = await host.ready('app');
+    assert.equal(instances[0]?.port, undefined);
+    assert.equal((await host.ask('/')).service, 'app');
+  });
+
+  it('does not let an instance have the router talk to a socket that is not its own', async t => {
+    const host = await TestHost.create(t);
+    await host.start();
+    const command = [
+      'node',
+      '-e',
+      `const { symlinkSync, unlinkSync } = require('fs');
+      require('http').createServer((request, response) => {
+        if (request.url === '/swap') {
+          unlinkSync(process.env.SOCKET);
+          symlinkSync(process.env.TARGET, process.env.SOCKET);
+        }
+        response.setHeader('Connection', 'close').end('mine');
+      }).listen(process.env.SOCKET)`,
+    ];
+    const env = { TARGET: join(host.home, 'run', 'slipway.sock') };
+    await host.apply({ app: { package: appPackage, command, env, socket: {}, route: '/' } });
+    await host.ready('app');
+    assert.equal((await host.request('/swap')).body, 'mine');
+    const { status, body } = await host.request('/v1/host');
+    assert.equal(status, 502, body);
+  });
 });

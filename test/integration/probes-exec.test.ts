@@ -17,7 +17,7 @@ interface Options {
 }
 
 function probe(command: readonly string[], options: Options = {}): Promise<ProbeResult> {
-  const target = { port: undefined, env, cwd: '/', ...options };
+  const target = { place: undefined, env, cwd: '/', ...options };
   const limit = { clock: systemClock, timeout: options.timeout ?? 20_000 };
   return new Promise(resolve => execAttempt(command, target, limit)(resolve));
 }

@@ -13,7 +13,9 @@ type HttpAction = Extract<ProbeAction, { kind: 'http' }>;
 const plain: HttpAction = { kind: 'http', path: '/healthz', headers: {}, status: [200, 399] };
 
 function probe(port: number, action: Partial<HttpAction> = {}, timeout = 20_000): Promise<ProbeResult> {
-  return new Promise(resolve => httpAttempt({ ...plain, ...action }, port, { clock: systemClock, timeout })(resolve));
+  return new Promise(resolve =>
+    httpAttempt({ ...plain, ...action }, { port }, { clock: systemClock, timeout })(resolve),
+  );
 }
 
 /** Says this once it was asked something, and closes. */

@@ -19,6 +19,7 @@ const tcp: ProbeAction = { kind: 'tcp' };
 
 interface Instance {
   readonly server: Server;
+  readonly port: number;
   readonly target: ProbeTarget;
   /** What each path answers with; 200 where it isn't said. */
   readonly status: Map<string, number>;
@@ -39,7 +40,8 @@ async function instance(t: TestContext): Promise<Instance> {
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('expected a port');
-  return { server, target: { port: address.port, env: {}, cwd: '/' }, status, asked };
+  const { port } = address;
+  return { server, port, target: { place: { port }, env: {}, cwd: '/' }, status, asked };
 }
 
 interface Watched {
@@ -75,11 +77,11 @@ test('readiness is lost and found again, with the status in words', async t => {
 });
 
 test('a liveness that goes on failing fails again and again', async t => {
-  const { target, server } = await instance(t);
+  const { target, server, port } = await instance(t);
   const watched = watch(t, { liveness: spec(tcp) }, target);
   await watched.until('liveness passed');
   server.close();
-  await watched.until(`liveness failed: connection refused on port ${target.port}`, 2);
+  await watched.until(`liveness failed: connection refused on port ${port}`, 2);
 });
 
 test('startup holds the others back until it has passed, and is over then', async t => {
@@ -116,15 +118,14 @@ test('a start is noticed long before the period is over', async t => {
   const { target } = await instance(t);
   const slow = spec(http('/ready'), { period: 3_600_000 });
   const { port } = await tcpServer(t, socket => socket.destroy());
-  const refused = watch(t, { readiness: slow }, { ...target, port });
+  const refused = watch(t, { readiness: slow }, { ...target, place: { port } });
   await eventually('several early runs', () => refused.results.length >= 3);
   assert.deepEqual(refused.heard, []);
   await watch(t, { readiness: slow }, target).until('readiness passed');
 });
 
 test('no readiness configured: ready at the first connection, and not probed again', async t => {
-  const { target, server } = await instance(t);
-  const port = target.port ?? 0;
+  const { target, server, port } = await instance(t);
   server.close();
   const watched = watch(t, {}, target);
   const refused = `readiness: connection refused on port ${port}`;
@@ -135,26 +136,28 @@ test('no readiness configured: ready at the first connection, and not probed aga
   server.close();
   const { length } = watched.results;
   const other = await tcpServer(t);
-  await watch(t, { liveness: spec(tcp, { period: 20 }) }, { ...target, port: other.port }).until('liveness passed');
+  await watch(t, { liveness: spec(tcp, { period: 20 }) }, { ...target, place: { port: other.port } }).until(
+    'liveness passed',
+  );
   assert.equal(watched.results.length, length);
   assert.deepEqual(watched.heard, ['readiness passed']);
 });
 
 test('no readiness and no port: ready at once, though not before watch has returned', async t => {
-  const watched = watch(t, {}, { port: undefined, env: {}, cwd: '/' });
+  const watched = watch(t, {}, { place: undefined, env: {}, cwd: '/' });
   assert.deepEqual(watched.heard, []);
   await watched.until('readiness passed');
 });
 
 test('a probe of a port where there is none fails in words', async t => {
-  const watched = watch(t, { liveness: spec(tcp, { failureThreshold: 1 }) }, { port: undefined, env: {}, cwd: '/' });
-  await watched.until('liveness failed: cannot probe: the service has no port');
+  const watched = watch(t, { liveness: spec(tcp, { failureThreshold: 1 }) }, { place: undefined, env: {}, cwd: '/' });
+  await watched.until('liveness failed: cannot probe: the service has neither a port nor a socket');
 });
 
 test('exec probes run in the environment of the instance', async t => {
   const env = { PATH: process.env['PATH'] ?? '', PORT: '20123' };
   const action: ProbeAction = { kind: 'exec', command: ['sh', '-c', 'echo "port $PORT"; exit 4'] };
-  const watched = watch(t, { liveness: spec(action, { failureThreshold: 1 }) }, { port: undefined, env, cwd: '/' });
+  const watched = watch(t, { liveness: spec(action, { failureThreshold: 1 }) }, { place: undefined, env, cwd: '/' });
   await watched.until('liveness failed: exited 4: port 20123');
 });
 

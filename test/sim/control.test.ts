@@ -17,6 +17,7 @@ import { Fleet } from '../../src/control/fleet.ts';
 import { Ports } from '../../src/control/ports.ts';
 import { Routing } from '../../src/control/routing.ts';
 import type { ServiceActor } from '../../src/control/service-actor.ts';
+import { Sockets } from '../../src/control/sockets.ts';
 import type { Clock } from '../../src/domain/clock.ts';
 import { defaultCapacity } from '../../src/domain/limits-spec.ts';
 import { instanceKey } from '../../src/domain/names.ts';
@@ -129,6 +130,7 @@ class Daemon {
         },
         logs: { file: () => '/dev/null', read: async function* () {}, rotate: async () => {}, remove: async () => {} },
         ports: new Ports({ from: 1, to: 2 }),
+        sockets: new Sockets('/nowhere'),
         routing,
         store: this.#store(),
         counters: { restarted: () => {}, probed: () => {} },

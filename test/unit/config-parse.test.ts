@@ -47,6 +47,7 @@ test('every default is filled in', () => {
         runtimeArgs: [],
         instances: 1,
         port: { env: 'PORT' },
+        socket: false,
         env: {},
         routes: [],
         limits: {},
@@ -156,6 +157,19 @@ test('the rest of a service is resolved', () => {
   assert.deepEqual(spec.rollout, { maxSurge: 0, maxUnavailable: 1, minReady: 0, timeout: 120_000 });
   assert.deepEqual(spec.stop, { signal: 'SIGINT', grace: 0, drain: 10_000 });
   assert.equal(service('port: false').port, false);
+  const places = (text: string) => {
+    const { port, socket } = service(text);
+    return { port, socket };
+  };
+  assert.deepEqual(places('instances: 1'), { port: { env: 'PORT' }, socket: false });
+  assert.deepEqual(places('socket: {}, args: ["--listen=${SOCKET}", $SOCKET]'), {
+    port: false,
+    socket: { env: 'SOCKET' },
+  });
+  assert.deepEqual(places('port: false, socket: { env: LISTEN }'), { port: false, socket: { env: 'LISTEN' } });
+  assert.deepEqual(service('socket: {}, route: /, tcp: [5432], probes: { liveness: { tcp: true } }').tcp, [
+    '127.0.0.1:5432',
+  ]);
 });
 
 test('environment values stay as they are written; interpolated ones are secrets', () => {
@@ -290,6 +304,13 @@ test('each mistake is told at its place, with what was expected', () => {
     ],
     [one('port: false\n    route: /'), /^5:12 services\.a\.route: cannot route to a service with port: false/],
     [one('port: false\n    args: ["-p$PORT"]'), /^5:12 .*cannot fill in the port of a service with port: false/],
+    [one('port: {}\n    socket: {}'), /^5:5 services\.a\.socket: cannot take socket beside port/],
+    [one('socket: true'), /a\.socket: /],
+    [one('socket: { env: SLIPWAY_SOCKET }'), /socket\.env: .* does not begin with SLIPWAY_/],
+    [one('socket: {}\n    env: { SOCKET: x }'), /^5:20 services\.a\.env\.SOCKET: cannot set SOCKET, .* its own socket/],
+    [one('socket: {}\n    args: ["${PORT}"]'), /^5:12 .*cannot fill in the port of a service with socket instead of a/],
+    [one('isolation: { network: loopback }'), /^4:27 .*cannot reach the port of a service without a network: give/],
+    [one('args: ["${SOCKET}"]'), /^4:12 .*cannot fill in the socket of a service without one/],
     ['services: {}\nports: 80-90', /expected a range such as 20000-20999/],
     ['services: {}\nports: 20010-20000', /expected a range such as 20000-20999/],
     ['services: {}\nrouter: { listen: ["*:80"] }', /^2:20 router\.listen\[0\]: .*0\.0\.0\.0:8080/],

@@ -77,6 +77,7 @@ test('values are shown in the units that people write', () => {
     ['restart: { backoff: { max: 1m } }', '', ['restart.backoff.max: 1m → 30s']],
     ['', 'restart: { giveUpAfter: false }', ['restart.giveUpAfter: 10 in 1m → false']],
     ['', 'port: false', ['port: PORT → false']],
+    ['', 'socket: { env: S }', ['port: PORT → false', 'socket: false → S']],
     ['runtime: node', 'runtime: node@20', ['runtime: node → node@20']],
     ['args: [a]', 'args: [a, b]', ['args: ["a"] → ["a","b"]']],
     ['', 'command: [a]', ['command: none → ["a"]']],

@@ -15,6 +15,18 @@ test('both spellings of the port are replaced, wherever they stand in a word', (
   ]);
 });
 
+test('a socket has its own placeholders, and only what there is is filled in', () => {
+  const words = ['$SOCKET', '${SOCKET}', 'unix:${SOCKET}', '$SOCKETS', '$PORT'];
+  assert.deepEqual(expandPlaceholders(words, { SOCKET: '/s' }), ['/s', '/s', 'unix:/s', '$SOCKETS', '$PORT']);
+  assert.deepEqual(expandPlaceholders(words, { PORT: '81' }), [
+    '$SOCKET',
+    '${SOCKET}',
+    'unix:${SOCKET}',
+    '$SOCKETS',
+    '81',
+  ]);
+});
+
 test('variables of a plan may hold the port too', () => {
   const env = { LISTEN: '127.0.0.1:$PORT', PATH: '/bin' };
   assert.deepEqual(expandPlaceholdersInEnv(env, { PORT: '81' }), { LISTEN: '127.0.0.1:81', PATH: '/bin' });

@@ -148,8 +148,17 @@ export const serviceSchema = section({
       ],
       { error: 'false, or { env: NAME }' },
     )
-    .prefault({})
-    .describe('Each instance is given a port of its own; `false` for a service that listens on none.'),
+    .exactOptional()
+    .describe(
+      'Each instance is given a port of its own; `false` for a service that listens on none. Left out: `{ env: PORT }`, or `false` where there is a `socket`.',
+    ),
+  socket: section({
+    env: envName.prefault('SOCKET').describe('Variable that tells an instance the path of its socket.'),
+  })
+    .exactOptional()
+    .describe(
+      'Instead of a port, each instance is given the path of a Unix socket of its own to listen on. Router and probes connect to it. The path goes where `${SOCKET}` stands in command lines.',
+    ),
   env: z
     .record(envName, envValue, { error: 'a mapping of variable names to values' })
     .prefault({})

@@ -68,20 +68,20 @@ export class Group {
   }
 
   /**
-   * An endpoint with the same id, host, port and protocol as before stays the same one.
+   * An endpoint with the same id, address and protocol as before stays the same one.
    * @param service absent: no table has it any more
    * @param workers share what is allowed to an instance, and how many may wait
    */
   apply(service: Pick<RoutedService, 'endpoints' | 'traffic'> | undefined, workers: number): void {
     const now = this.#parts.now();
-    const before = new Map(this.#upstreams.map(upstream => [keyOf(upstream), upstream]));
+    const before = new Map(this.#upstreams.map(upstream => [keyOf(upstream, upstream.protocol), upstream]));
     const protocol = service?.traffic?.protocol ?? defaultTraffic.protocol;
     const members = this.#members(service?.endpoints ?? [], protocol, before);
     this.#upstreams = members.map(({ upstream }) => upstream);
-    const isShared = before.size > 0 && members.some(({ upstream }) => before.has(keyOf(upstream)));
+    const isShared = before.size > 0 && members.some(({ upstream }) => before.has(keyOf(upstream, upstream.protocol)));
     for (const upstream of this.#upstreams) {
       // Where nobody stays who could carry the rest, a part is the whole.
-      if (!before.delete(keyOf(upstream)) && isShared) upstream.joinedAt = now;
+      if (!before.delete(keyOf(upstream, upstream.protocol)) && isShared) upstream.joinedAt = now;
     }
     for (const upstream of before.values()) {
       upstream.leaving = true;
@@ -169,7 +169,7 @@ export class Group {
   ): IndexedMember[] {
     const places = new Map<string, number>();
     return endpoints.map(endpoint => {
-      const upstream = before.get(keyOf({ ...endpoint, protocol })) ?? new Upstream(this.service, endpoint, protocol);
+      const upstream = before.get(keyOf(endpoint, protocol)) ?? new Upstream(this.service, endpoint, protocol);
       const place = endpoint.index === undefined ? endpoint.id : `#${endpoint.index}`;
       const others = places.get(place) ?? 0;
       places.set(place, others + 1);
@@ -200,6 +200,6 @@ export class Group {
   }
 }
 
-function keyOf({ id, host, port, protocol }: Pick<Upstream, 'id' | 'host' | 'port' | 'protocol'>): string {
-  return `${id} ${host} ${port} ${protocol}`;
+function keyOf({ id, host, port, socket }: Endpoint | Upstream, protocol: TrafficSpec['protocol']): string {
+  return `${id} ${socket ?? `${host} ${port}`} ${protocol}`;
 }

@@ -6,8 +6,10 @@ import type { Endpoint } from '../../router-link/protocol.ts';
 export class Upstream {
   readonly id: string;
   readonly service: string;
-  readonly host: string;
-  readonly port: number;
+  /** Where it is, if it is at no socket. */
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly socket: string | undefined;
   readonly protocol: TrafficSpec['protocol'];
   /** Requests and upgraded connections. */
   inFlight = 0;
@@ -29,13 +31,14 @@ export class Upstream {
 
   constructor(
     service: string,
-    { id, host, port }: Endpoint,
+    { id, host, port, socket }: Endpoint,
     protocol: TrafficSpec['protocol'] = defaultTraffic.protocol,
   ) {
     this.service = service;
     this.id = id;
     this.host = host;
     this.port = port;
+    this.socket = socket;
     this.protocol = protocol;
   }
 }

@@ -9,6 +9,7 @@ import {
 
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
+import { connectLocally } from '../../local-socket.ts';
 import type { Upstream } from '../balancer/upstream.ts';
 
 import type { ForwardLimits } from '../plane/forwarder.ts';
@@ -35,11 +36,11 @@ export class InstanceSession {
 
   /** @param gone told once */
   constructor(
-    { host, port }: Upstream,
+    { host = '', port = 0, socket: path }: Upstream,
     { maxFields, maxHead, poolIdle }: ForwardLimits,
     gone: (session: InstanceSession) => void,
   ) {
-    const socket = connectSocket({ host, port, noDelay: true });
+    const socket = path === undefined ? connectSocket({ host, port, noDelay: true }) : connectLocally(path);
     this.#socket = socket;
     this.#idle = poolIdle;
     this.#session = connect('http://instance', {

@@ -1,5 +1,5 @@
 /**
- * Writes to the handle of a TCP socket, past the stream in front of it, which takes more time than a small write does.
+ * Writes to the handle of a socket, past the stream in front of it, which takes more time than a small write does.
  *
  * - Node documents no way to the handle. It is used only where it looks as is known here; else a socket's own `write`
  *   is. The class that a handle wants its requests to be of is learnt from a write that Node itself makes.
@@ -29,7 +29,7 @@ let requestClass: RequestClass | undefined;
 export function handleOf(socket: Socket): WritableHandle | undefined {
   const handle = (socket as unknown as { _handle?: Partial<WritableHandle> | null })._handle;
   const isKnown =
-    handle?.constructor.name === 'TCP' &&
+    (handle?.constructor.name === 'TCP' || handle?.constructor.name === 'Pipe') &&
     typeof handle.writeQueueSize === 'number' &&
     typeof handle.writeLatin1String === 'function' &&
     typeof handle.writeBuffer === 'function';

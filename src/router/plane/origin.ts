@@ -60,7 +60,7 @@ export class Origin {
 }
 
 /** The one text for an address: an IPv4 client on a socket for both is told as what it is. */
-export function plainAddress(address = ''): string {
+export function plainAddress(address: string): string {
   const ip = parseIp(address);
   return ip === undefined ? address : formatIp(ip);
 }

@@ -111,11 +111,7 @@ export class Passage implements Connection, Waiter {
   #connect(upstream: Upstream, now: Milliseconds): void {
     this.#picked = upstream;
     this.#attemptedAt = now;
-    this.#instance = SocketWire.connect(
-      this.#connecting(),
-      { host: upstream.host, port: upstream.port },
-      this.#host.byDocument,
-    );
+    this.#instance = SocketWire.connect(this.#connecting(), upstream, this.#host.byDocument);
   }
 
   #refuse(): void {

@@ -26,7 +26,7 @@ import { Passage, type PassageHost } from './passage.ts';
 import { Pools } from './pools.ts';
 import { SecureWire } from './secure-wire.ts';
 import { SocketWire } from './socket-wire.ts';
-import type { WireOwner } from './wire.ts';
+import type { Wire, WireOwner } from './wire.ts';
 
 const tick: Milliseconds = 100;
 /** A client that vanished without a word is noticed by this also on an upgraded connection. */
@@ -152,6 +152,11 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
     if (!this.#sweep) {
       this.#now = performance.now();
       this.#sweep = setInterval(() => this.#look(), tick);
+    }
+    // One that was reset while it waited to be accepted has none.
+    if (socket.remoteAddress === undefined) {
+      socket.destroy();
+      return;
     }
     const address = plainAddress(socket.remoteAddress);
     if (listen.proxyProtocol) this.#introduce(socket, listen, address);

@@ -64,7 +64,7 @@ export class Pools {
   readonly #open = (owner: WireOwner, upstream: Upstream): Wire =>
     upstream.protocol === 'h2c'
       ? this.#sessions.open(owner, upstream)
-      : SocketWire.connect(owner, { host: upstream.host, port: upstream.port }, this.#byDocument);
+      : SocketWire.connect(owner, upstream, this.#byDocument);
 
   readonly #forget = (connection: UpstreamConnection): void => {
     const idle = this.#idle.get(connection.upstream);
