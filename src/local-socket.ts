@@ -4,9 +4,15 @@
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { connect, type NetConnectOpts, Socket } from 'node:net';
+import type { Place } from './domain/place.ts';
 
 /** open(2): for the name alone. Node has no constant for it. */
 const O_PATH = 0o10_000_000;
+
+/** As {@link connectLocally}. */
+export function connectTo({ port, socket }: Place): Socket {
+  return socket === undefined ? connect({ host: '127.0.0.1', port }) : connectLocally(socket);
+}
 
 /** Nothing is thrown: what goes wrong is told as an `error` of the socket. */
 export function connectLocally(path: string, options: object = {}): Socket {

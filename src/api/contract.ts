@@ -5,6 +5,7 @@
  */
 import type * as z from 'zod';
 import type { ErrorCode } from '../domain/errors.ts';
+import type { Place } from '../domain/place.ts';
 import * as s from './schemas.ts';
 
 type Response =
@@ -250,7 +251,7 @@ type ResponseOf<K extends Operation> = Contract[K]['response'];
 /** Where an instance listens, and what people call it. */
 export interface InstanceAddress {
   readonly label: string;
-  readonly port: number;
+  readonly place: Place;
 }
 
 /** What a handler gives: the value, the lines as they come, the text, or which instance is to answer. */

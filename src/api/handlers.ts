@@ -142,8 +142,9 @@ function addressOf(instances: readonly InstanceStatus[], which: Which): Instance
     const why = found[0]?.reason === undefined ? '' : `: ${found[0].reason}`;
     throw new SlipwayError('SLIP_INSTANCE_NOT_RUNNING', `cannot reach ${label}: it is ${found[0]?.state}${why}`);
   }
-  if (running.port !== undefined) return { label, port: running.port };
-  throw new SlipwayError('SLIP_INSTANCE_NO_PORT', `cannot reach ${label}: it has no port`);
+  if (running.port !== undefined) return { label, place: { port: running.port } };
+  if (running.socket !== undefined) return { label, place: { socket: running.socket } };
+  throw new SlipwayError('SLIP_INSTANCE_NO_PORT', `cannot reach ${label}: it has neither a port nor a socket`);
 }
 
 function refuseUploadQuery(query: object): void {

@@ -3,8 +3,9 @@
  * instance is told where the request comes from by the same fields as behind the router, which it may believe.
  */
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { connect } from 'node:net';
 import { SlipwayError } from '../domain/errors.ts';
+import type { Place } from '../domain/place.ts';
+import { connectTo } from '../local-socket.ts';
 import type { InstanceAddress } from './contract.ts';
 import { requestFields } from './end-to-end.ts';
 import { forward } from './forward.ts';
@@ -24,22 +25,22 @@ export function forwardToInstance(
   request: IncomingMessage,
   response: ServerResponse,
   upgrade: Upgrade | undefined,
-  { label, port }: InstanceAddress,
+  { label, place }: InstanceAddress,
   path: string,
   fail: (problem: SlipwayError) => void,
 ): void {
   forward(request, response, upgrade, {
-    connect: () => connect({ host, port }),
+    connect: () => connectTo(place),
     path,
-    fields: fieldsFor(request.headers, upgrade !== undefined, port),
+    fields: fieldsFor(request.headers, upgrade !== undefined, place),
     timeout: headTimeout,
     fail: error => fail(failure(label, error)),
   });
 }
 
 /** Who is on the unix socket is on this host. What it says about who it is, is not believed. */
-function fieldsFor(headers: IncomingHttpHeaders, upgrades: boolean, port: number): OutgoingHttpHeaders {
-  const asked = headers.host ?? `${host}:${port}`;
+function fieldsFor(headers: IncomingHttpHeaders, upgrades: boolean, { port }: Place): OutgoingHttpHeaders {
+  const asked = headers.host ?? (port === undefined ? 'localhost' : `${host}:${port}`);
   const fields = Object.entries(requestFields(headers, upgrades)).filter(([name]) => !saysOrigin.test(name));
   return {
     ...Object.fromEntries(fields),
@@ -65,7 +66,8 @@ function failure(label: string, error: Error): SlipwayError {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens on its port',
+  ECONNREFUSED: 'nobody listens on its port or socket',
+  ENOENT: 'nobody listens on its socket',
   ECONNRESET: 'it closed the connection without an answer',
   EPIPE: 'it closed the connection without an answer',
 };

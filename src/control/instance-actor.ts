@@ -326,9 +326,9 @@ export class InstanceActor {
     const survivors = await this.#killAll();
     if (this.#disposed) return;
     if (survivors.length === 0) {
-      this.#tree = undefined;
       await this.#world.isolation.clear(this.key).catch(error => this.#event('internal-error', String(error)));
       await this.#removeSocket();
+      this.#tree = undefined;
     }
     crashPoint('instance.killed');
     this.send({ kind: 'reaped', epoch, survivors });

@@ -74,7 +74,7 @@ export const errorCatalog = {
   },
   SLIP_INSTANCE_NO_PORT: {
     status: 409,
-    meaning: 'The instance has no port to be reached at: its service says `port: false`.',
+    meaning: 'The instance has neither a port nor a socket to be reached at: its service says `port: false`.',
     mend: 'Leave out `port: false` if it is a server.',
   },
   SLIP_HOST_REFUSED: {

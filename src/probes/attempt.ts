@@ -3,11 +3,9 @@
  * and by then it has let go of every socket, process and timer.
  */
 
-import { connect, type Socket } from 'node:net';
 import type { Cancel, Clock, Milliseconds } from '../domain/clock.ts';
 import { inWords } from '../domain/instance/restart.ts';
 import { type Place, placeInWords } from '../domain/place.ts';
-import { connectLocally } from '../local-socket.ts';
 import type { ProbeResult } from './contract.ts';
 
 export interface TimeLimit {
@@ -54,10 +52,6 @@ export function attempt({ clock, timeout }: TimeLimit, begin: (run: Run) => Canc
     }
     return cancel;
   };
-}
-
-export function connectTo({ port, socket }: Place): Socket {
-  return socket === undefined ? connect({ host: '127.0.0.1', port }) : connectLocally(socket);
 }
 
 /** What went wrong with a connection, in words. */

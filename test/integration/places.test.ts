@@ -4,9 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { socketPath } from '../../src/router-link/socket-path.ts';
 import { appPackage, TestHost } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { RawClient } from '../helpers/forwarder.ts';
+import { rawRequest } from '../helpers/raw-request.ts';
 
 const stop = { grace: '2s', drain: '2s' };
 const quick = { initial: '20ms', max: '200ms' };
@@ -56,12 +58,15 @@ describe('places', { concurrency: 1 }, () => {
     await host.until('echo', 'the old one to drain', ({ instances }) =>
       instances.some(one => one.state === 'draining'),
     );
-    const fresh = new RawClient(port);
-    await eventually('the new one', () => fresh.received === '0 2 ');
+    await eventually('the new one', async () => {
+      const fresh = new RawClient(port);
+      await eventually('a greeting', () => fresh.received !== '');
+      fresh.socket.end();
+      return fresh.received === '0 2 ';
+    });
     held.send('b');
     await eventually('the echo', () => held.received.endsWith('bb'));
     held.socket.end();
-    fresh.socket.end();
     await host.until('echo', 'one instance', ({ instances }) => instances.length === 1);
 
     await host.apply({});
@@ -102,6 +107,13 @@ describe('places', { concurrency: 1 }, () => {
     assert.ok(instances.every(one => one.port === undefined));
     const answers = [await host.ask('/'), await host.ask('/')];
     assert.deepEqual(answers.map(one => one.instance).toSorted(), [0, 1]);
+
+    const { body } = await rawRequest(
+      socketPath(host.home, 'slipway.sock'),
+      'GET',
+      '/v1/services/app/instances/1/proxy/',
+    );
+    assert.match(body, /"instance":1,/, 'the API leads there, too');
 
     // What crashes comes back on its socket, though it left the old one there.
     await host.request('/exit?code=3');
