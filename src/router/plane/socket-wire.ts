@@ -39,6 +39,7 @@ export class SocketWire implements Wire {
   readonly #claimed: Buffer[] = [];
   blocked = false;
   closed = false;
+  isOpen = true;
 
   private constructor(owner: WireOwner, byDocument: boolean, open: (wire: SocketWire) => Socket) {
     this.#owner = owner;
@@ -46,6 +47,7 @@ export class SocketWire implements Wire {
     this.socket = open(this);
     this.socket.on('end', this.#ended);
     this.socket.on('error', error => {
+      this.isOpen = false;
       this.#error = error;
     });
     this.socket.on('close', this.#closed);
@@ -132,10 +134,6 @@ export class SocketWire implements Wire {
     this.socket.destroySoon();
   }
 
-  get isOpen(): boolean {
-    return !this.socket.destroyed;
-  }
-
   /**
    * Gives up the socket, with [start, end) put back: nothing was written yet. Whoever takes it over has to wait a turn,
    * since it is still being read.
@@ -143,6 +141,7 @@ export class SocketWire implements Wire {
   release(bytes: Buffer, start: number, end: number): Socket {
     const { socket } = this;
     this.pause();
+    this.isOpen = false;
     this.closed = true;
     socket.off('end', this.#ended).off('close', this.#closed).off('data', this.#came);
     socket.unshift(Buffer.from(bytes.subarray(start, end)));
@@ -150,11 +149,13 @@ export class SocketWire implements Wire {
   }
 
   destroy(): void {
+    this.isOpen = false;
     this.socket.destroy();
   }
 
   reset(): void {
-    if (this.closed || this.socket.destroyed) return;
+    if (!this.isOpen) return;
+    this.isOpen = false;
     this.socket.resetAndDestroy();
   }
 
@@ -170,14 +171,13 @@ export class SocketWire implements Wire {
   }
 
   #writeTo(handle: WritableHandle, data: string | Buffer): void {
-    const { socket } = this;
-    if (socket.destroyed) return;
+    if (!this.isOpen) return;
     this.#request ??= writeRequest(this.#completed) as WriteRequest;
     const status =
       typeof data === 'string'
         ? handle.writeLatin1String(this.#request, data)
         : handle.writeBuffer(this.#request, data);
-    if (status !== 0) socket.destroy(writeError(status));
+    if (status !== 0) this.#fail(status);
     else if (handle.writeQueueSize > 0) {
       this.#request = undefined;
       this.#pending++;
@@ -195,9 +195,14 @@ export class SocketWire implements Wire {
 
   readonly #completed = (status: number): void => {
     this.#pending--;
-    if (status !== 0) this.socket.destroy(writeError(status));
+    if (status !== 0) this.#fail(status);
     else if (this.#pending === 0) this.#unblock();
   };
+
+  #fail(status: number): void {
+    this.isOpen = false;
+    this.socket.destroy(writeError(status));
+  }
 
   readonly #drained = (error?: Error | null): void => {
     if (this.blocked && !error && this.socket.writableLength === 0) this.#unblock();
@@ -208,6 +213,7 @@ export class SocketWire implements Wire {
   readonly #ended = (): void => this.#owner.ended();
 
   readonly #closed = (): void => {
+    this.isOpen = false;
     this.closed = true;
     this.#owner.closed(this.#error);
   };
