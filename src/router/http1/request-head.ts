@@ -60,6 +60,7 @@ export class RequestHead extends Head {
   }
 
   protected override reset(): void {
+    this.minor = 1;
     this.framing.reset();
     this.options.reset();
     this.expectsContinue = false;

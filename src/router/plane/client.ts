@@ -10,6 +10,7 @@
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Body } from '../http1/body.ts';
 import { detailOf, type Rejection, statusOf } from '../http1/rejection.ts';
+import type { RequestHead } from '../http1/request-head.ts';
 import type { ClientSide } from './client-side.ts';
 import type { Connection } from './connection.ts';
 import { Exchange, type Surroundings } from './exchange.ts';
@@ -22,6 +23,8 @@ import type { Wire, WireOwner } from './wire.ts';
 
 /** What it needs of the plane. */
 export interface ClientHost extends Surroundings {
+  /** All heads of requests are read with it, one after another. */
+  readonly head: RequestHead;
   readonly tick: Milliseconds;
   /** Only what Node documents is used. */
   readonly byDocument: boolean;
@@ -59,6 +62,10 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   /** When something last moved on either side. */
   #activity: Milliseconds;
   #isFirst = true;
+  /** Whether the client would go on after the request under way. */
+  #persists = true;
+  /** Whether it waits to be told to send the body. */
+  #expectsContinue = false;
   /** The response under way is the last one. */
   #isLast = false;
   #hasEnded = false;
@@ -72,7 +79,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     this.#activity = host.now;
     this.origin = origin;
     this.wire = open(this);
-    this.#reader = new RequestReader(host.plane.limits, this);
+    this.#reader = new RequestReader(host.head, host.plane.limits, this);
     this.#exchange = new Exchange(host, this);
     this.wire.start();
   }
@@ -82,7 +89,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   }
 
   get httpVersion(): string {
-    return this.#reader.head.minor === 0 ? '1.0' : '1.1';
+    return this.#reader.minor === 0 ? '1.0' : '1.1';
   }
 
   get takesRequest(): boolean {
@@ -146,11 +153,13 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     if (this.#state === 'idle') this.#become('head');
   }
 
-  begun(bytes: Buffer, start: number, end: number): void {
+  begun(head: RequestHead, bytes: Buffer, start: number, end: number): void {
     this.#isFirst = false;
+    this.#persists = head.options.persists(head.minor);
+    this.#expectsContinue = head.expectsContinue;
     this.#become('busy');
-    if (this.origin.isTrusted) this.origin.read(bytes, this.#reader.head);
-    this.#exchange.begin(this.#reader.head, bytes, start, end);
+    if (this.origin.isTrusted) this.origin.read(bytes, head);
+    this.#exchange.begin(head, bytes, start, end);
   }
 
   continued(bytes: Buffer, start: number, end: number): void {
@@ -186,12 +195,11 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   }
 
   answering(delimited: boolean): boolean {
-    const { options, minor, expectsContinue } = this.#reader.head;
     // A client that waited for 100 in vain may send the body or not, one that hoped for another protocol may speak it
     // already: what follows could not be told apart.
-    const isUnclear = (expectsContinue && !this.body.done) || this.#exchange.upgrades;
+    const isUnclear = (this.#expectsContinue && !this.body.done) || this.#exchange.upgrades;
     const isOver = this.#hasEnded && !this.#reader.isHolding;
-    this.#isLast = !delimited || !options.persists(minor) || this.#host.isRetiring || isOver || isUnclear;
+    this.#isLast = !delimited || !this.#persists || this.#host.isRetiring || isOver || isUnclear;
     return !this.#isLast;
   }
 
@@ -263,9 +271,9 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
     }
   }
 
-  /** A client that doesn't wait for 100 can simply discard it (RFC 9110, section 15.2.1). One of HTTP/1.0 knows none. */
+  /** A client that doesn't wait for 100 can simply discard it (RFC 9110, section 15.2.1). */
   #sendProbe(): void {
-    if (this.#reader.head.minor > 0 && this.#exchange.isWaiting) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n');
+    if (this.#exchange.takesInformation) this.wire.write('HTTP/1.1 100 Continue\r\n\r\n');
   }
 
   destroy(): void {

@@ -75,9 +75,9 @@ export class Exchange implements Sender, ReplyOwner {
     return this.isActive && this.#delivery.holdsBack(this.#client.body.done);
   }
 
-  /** Whether the head of a response is still to come. */
-  get isWaiting(): boolean {
-    return this.isActive && !this.#isAnswered;
+  /** Whether a response of 1xx can be sent. HTTP/1.0 knows none (RFC 9110, section 15.2). */
+  get takesInformation(): boolean {
+    return this.isActive && !this.#isAnswered && this.#minor > 0;
   }
 
   /** The octets [start, end) of the body came with the head. */
@@ -224,7 +224,7 @@ export class Exchange implements Sender, ReplyOwner {
   }
 
   informed(bytes: Buffer, head: ResponseHead): void {
-    if (this.#minor === 0) return; // It knows none (RFC 9110, section 15.2).
+    if (!this.takesInformation) return;
     this.#client.wire.write(forwardedInformation(bytes, head));
     this.#heed();
   }

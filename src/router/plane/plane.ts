@@ -14,6 +14,7 @@ import { defaultSettings, type RouterSettings } from '../../domain/router-spec.t
 import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '../../router-link/listen.ts';
 import type { Upstream } from '../balancer/upstream.ts';
 import { ClientSession } from '../http2/client-session.ts';
+import { RequestHead } from '../http1/request-head.ts';
 import { Terminator } from '../tls/terminator.ts';
 import { Client, type ClientHost, type ClientKeeper } from './client.ts';
 import type { Connection, Peer } from './connection.ts';
@@ -42,6 +43,7 @@ export interface PlaneOptions {
 export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
   readonly plane: DataPlane;
   readonly pools: Pools;
+  readonly head: RequestHead;
   readonly tick = tick;
   readonly byDocument: boolean;
   readonly #terminator: Terminator;
@@ -63,6 +65,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
     const { log, limits } = plane;
     this.plane = plane;
     this.byDocument = byDocument;
+    this.head = new RequestHead(limits);
     this.pools = new Pools(limits, byDocument);
     this.#terminator = new Terminator(log, limits.clientHeadTimeout, ticketKeyPath, defaultSettings);
   }

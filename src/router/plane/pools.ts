@@ -2,6 +2,7 @@
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer/upstream.ts';
 import { InstanceSessions } from '../http2/instance-sessions.ts';
+import { ResponseHead } from '../http1/response-head.ts';
 import type { ForwardLimits } from './forwarder.ts';
 import { SocketWire } from './socket-wire.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
@@ -11,12 +12,14 @@ export class Pools {
   readonly #limits: ForwardLimits;
   readonly #byDocument: boolean;
   readonly #sessions: InstanceSessions;
+  readonly #head: ResponseHead;
   readonly #idle = new Map<Upstream, UpstreamConnection[]>();
 
   constructor(limits: ForwardLimits, byDocument: boolean) {
     this.#limits = limits;
     this.#byDocument = byDocument;
     this.#sessions = new InstanceSessions(limits);
+    this.#head = new ResponseHead(limits);
   }
 
   get isEmpty(): boolean {
@@ -29,7 +32,7 @@ export class Pools {
     for (let connection = idle?.pop(); connection; connection = idle?.pop()) {
       if (connection.isOpen) return connection;
     }
-    return new UpstreamConnection(upstream, this.#limits, this.#open, this.#forget);
+    return new UpstreamConnection(upstream, this.#limits, this.#head, this.#open, this.#forget);
   }
 
   release(connection: UpstreamConnection, now: Milliseconds): void {

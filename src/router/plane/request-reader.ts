@@ -7,7 +7,7 @@
  */
 import { Body, type BodyKind } from '../http1/body.ts';
 import type { Rejection } from '../http1/rejection.ts';
-import { RequestHead } from '../http1/request-head.ts';
+import type { RequestHead } from '../http1/request-head.ts';
 import type { ForwardLimits } from './forwarder.ts';
 import type { Wire } from './wire.ts';
 
@@ -23,16 +23,21 @@ export interface RequestTaker {
   prefaced(bytes: Buffer, start: number, end: number): boolean;
   /** A part of a head came. */
   beginning(): void;
-  /** A request's head is whole. The octets [start, end) of its body came with it. */
-  begun(bytes: Buffer, start: number, end: number): void;
+  /**
+   * A request's head is whole. The octets [start, end) of its body came with it.
+   * @param head is used for the next one soon: what is needed for longer is to be copied
+   */
+  begun(head: RequestHead, bytes: Buffer, start: number, end: number): void;
   /** Octets [start, end) of its body came later. */
   continued(bytes: Buffer, start: number, end: number): void;
   rejected(rejection: Rejection): void;
 }
 
 export class RequestReader {
-  readonly head: RequestHead;
+  readonly #head: RequestHead;
   readonly body: Body;
+  /** 0 or 1, of HTTP/1.x, by the head that was read last. */
+  minor = 1;
   readonly #taker: RequestTaker;
   /** Octets that came too early. */
   #held: Buffer | undefined;
@@ -43,9 +48,10 @@ export class RequestReader {
   /** Octets are being read: who becomes ready for a request meanwhile gets it from there. */
   isReading = false;
 
-  constructor(limits: ForwardLimits, taker: RequestTaker) {
+  /** @param head to read heads with */
+  constructor(head: RequestHead, limits: ForwardLimits, taker: RequestTaker) {
+    this.#head = head;
     this.#taker = taker;
-    this.head = new RequestHead(limits);
     this.body = new Body(limits);
   }
 
@@ -63,7 +69,8 @@ export class RequestReader {
         if (taker.takesLater) this.#hold(bytes, start, end);
         break;
       }
-      const scan = this.head.scan(bytes, start, end);
+      const scan = this.#head.scan(bytes, start, end);
+      this.minor = this.#head.minor;
       if (scan === 'more') {
         taker.wire.keep(bytes, start, end);
         taker.beginning();
@@ -114,14 +121,15 @@ export class RequestReader {
 
   /** @returns behind what is the request's of the octets; behind a body that is not whole there is nothing yet */
   #begin(bytes: Buffer, end: number): number {
-    const { head, body } = this;
+    const { body } = this;
+    const head = this.#head;
     body.begin(bodyKind(head), head.framing, head.options.nominated);
     const stop = body.take(bytes, head.end, end);
     if (body.rejection) {
       this.#taker.rejected(body.rejection);
       return end;
     }
-    this.#taker.begun(bytes, head.end, body.passEnd);
+    this.#taker.begun(head, bytes, head.end, body.passEnd);
     return stop;
   }
 

@@ -10,7 +10,7 @@ import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer/upstream.ts';
 import { Body, type BodyKind } from '../http1/body.ts';
 import { detailOf, type Rejection } from '../http1/rejection.ts';
-import { ResponseHead } from '../http1/response-head.ts';
+import type { ResponseHead } from '../http1/response-head.ts';
 import { brokenOff, type Failure, failure } from './failure.ts';
 import type { ForwardLimits } from './forwarder.ts';
 import type { Wire, WireOwner } from './wire.ts';
@@ -50,17 +50,19 @@ export class UpstreamConnection implements WireOwner {
   idle: Milliseconds;
 
   /**
+   * @param head to read heads with; what it has found is used at once
    * @param open makes its wire
    * @param gone is told when it is closed while it carries nothing
    */
   constructor(
     upstream: Upstream,
     limits: ForwardLimits,
+    head: ResponseHead,
     open: (owner: WireOwner, upstream: Upstream) => Wire,
     gone: (connection: UpstreamConnection) => void,
   ) {
     this.upstream = upstream;
-    this.#head = new ResponseHead(limits);
+    this.#head = head;
     this.#body = new Body(limits);
     this.#limits = limits;
     this.idle = limits.poolIdle;
