@@ -6,7 +6,6 @@
  *   for it.
  * - No query is logged: it may hold secrets.
  */
-import { randomUUID } from 'node:crypto';
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Unavailable } from '../../router-link/protocol.ts';
 import type { Upstream } from '../balancer/upstream.ts';
@@ -14,6 +13,7 @@ import { fieldValue } from '../http1/field-value.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import { traceIdOf } from '../http1/trace-context.ts';
 import type { Access } from '../policy/access-line.ts';
+import { newRequestId } from '../request-id.ts';
 import type { ServiceCounters } from '../traffic.ts';
 import type { ClientSide } from './client-side.ts';
 import type { DataPlane } from './forwarder.ts';
@@ -60,7 +60,7 @@ export class Account {
     this.#reason = undefined;
     this.#retries = 0;
     this.#isOpen = true;
-    this.requestId = head.requestId || randomUUID();
+    this.requestId = head.requestId || newRequestId();
     this.startedAt = performance.now();
     this.received = head.end - head.lineStart;
     this.sent = 0;
@@ -123,7 +123,7 @@ export class Account {
 
   /** A request could not be read. */
   unreadable(status: number, reason: string): void {
-    this.requestId = randomUUID();
+    this.requestId = newRequestId();
     this.#plane.traffic.rejected(reason);
     const { httpVersion, origin } = this.#client;
     this.#plane.accessLog()?.add({
