@@ -54,7 +54,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
   #isShort = false;
   #http2 = defaultSettings.http2;
   #sweep: NodeJS.Timeout | undefined;
-  #now = performance.now();
+  #now = wholeNow();
   #second = 0;
   #date = '';
   #isRetiring = false;
@@ -153,7 +153,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
       return;
     }
     if (!this.#sweep) {
-      this.#now = performance.now();
+      this.#now = wholeNow();
       this.#sweep = setInterval(() => this.#look(), tick);
     }
     // One that was reset while it waited to be accepted has none.
@@ -275,7 +275,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
 
   #look(): void {
     this.#isShort = false;
-    const now = performance.now();
+    const now = wholeNow();
     this.#now = now;
     for (const connection of this.#connections) connection.check(now);
     this.plane.balancer.look(now);
@@ -284,4 +284,9 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }
+}
+
+/** Each connection keeps such times, and a number with a fraction would be kept apart from it. */
+function wholeNow(): Milliseconds {
+  return Math.floor(performance.now());
 }
