@@ -24,7 +24,8 @@ export interface Destination {
 export class SocketWire implements Wire {
   readonly socket: Socket;
   #owner: WireOwner;
-  readonly #remainder = new Remainder();
+  /** From when a message first came in parts. */
+  #remainder: Remainder | undefined;
   #isPaused = false;
   /** What had been read before the socket came here. */
   #early: Buffer | undefined;
@@ -105,6 +106,7 @@ export class SocketWire implements Wire {
   }
 
   keep(bytes: Buffer, start: number, end: number): void {
+    this.#remainder ??= new Remainder();
     this.#remainder.keep(bytes, start, end);
   }
 
@@ -250,7 +252,8 @@ export class SocketWire implements Wire {
   }
 
   #deliver(bytes: Buffer, length: number): void {
-    this.#remainder.deliver(bytes, length, this.#owner);
+    if (this.#remainder) this.#remainder.deliver(bytes, length, this.#owner);
+    else this.#owner.received(bytes, 0, length);
   }
 }
 
