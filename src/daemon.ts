@@ -38,6 +38,7 @@ import { createReleaseStore } from './packages/release-store.ts';
 import { createProber } from './probes/prober.ts';
 import { createProcessHost } from './processes/host.ts';
 import { readBootId } from './processes/identity.ts';
+import { routerCommand } from './router-link/command.ts';
 import { createRouterLink } from './router-link/link.ts';
 import { socketPath } from './router-link/socket-path.ts';
 import { createRuntimes } from './runtimes/runtimes.ts';
@@ -77,7 +78,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
   if (host.whyNoCgroup !== undefined) log.warn(`limits are not enforced: ${host.whyNoCgroup}`);
   const logs = createLogStore({ home, clock, onProblem: problem => log.warn(problem) });
   const releases = createReleaseStore(home);
-  const router = createRouterLink({ home, clock, log, routerCommand: routerCommand() });
+  const router = createRouterLink({ home, clock, log, routerCommand: routerCommand(...thisProgram()) });
   const counters = new Counters();
   let settings: RouterSettings = settingsOf(project.router);
   const ports = new Ports(project.ports);
@@ -207,8 +208,8 @@ async function resumeSettings(
   }
 }
 
-/** This same program, in its other role, however it was started. */
-function routerCommand(): readonly string[] {
+/** However it was started. */
+function thisProgram(): readonly string[] {
   const main = fileURLToPath(import.meta.url).replace(/daemon(\.[jt]s)$/, 'main$1');
-  return [process.execPath, ...process.execArgv, main, 'router'];
+  return [...process.execArgv, main];
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/control/clock.ts';
 import { defaultSettings, type RouterSettings } from '../../src/domain/router-spec.ts';
+import { routerCommand } from '../../src/router-link/command.ts';
 import { routerFiles } from '../../src/router-link/files.ts';
 import { createRouterLink } from '../../src/router-link/link.ts';
 import type { RoutedService } from '../../src/router-link/protocol.ts';
@@ -25,14 +26,14 @@ export interface SlipwayOptions {
 /** @param folder to compile into */
 export function buildSlipwayRouter(folder: string): SlipwayRouter {
   buildSlipway(folder);
-  const routerCommand = [process.execPath, join(folder, 'dist/main.js'), 'router'];
+  const command = routerCommand(join(folder, 'dist/main.js'));
 
   async function route(
     home: string,
     services: readonly RoutedService[],
     { listen, settings }: SlipwayOptions = { listen: '127.0.0.1:0', settings: defaultSettings },
   ): Promise<Running> {
-    const link = createRouterLink({ home, clock: systemClock, log: silent, routerCommand });
+    const link = createRouterLink({ home, clock: systemClock, log: silent, routerCommand: command });
     const end = async () => {
       await link.stop(0);
       link.close();

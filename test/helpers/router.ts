@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/control/clock.ts';
 import type { Clock } from '../../src/domain/clock.ts';
 import type { ProcessIdentity } from '../../src/processes/contract.ts';
+import { routerCommand as commandOf } from '../../src/router-link/command.ts';
 import type { RouterLink } from '../../src/router-link/contract.ts';
 import { routerFiles } from '../../src/router-link/files.ts';
 import { isAlive } from '../../src/router-link/identity.ts';
@@ -17,7 +18,7 @@ import { type RouterRecord, readRecord } from '../../src/router-link/record.ts';
 
 const fixture = fileURLToPath(new URL('../fixtures/router.ts', import.meta.url));
 
-export const routerCommand = [process.execPath, '--import', import.meta.resolve('tsx'), fixture];
+export const routerCommand = commandOf('--import', import.meta.resolve('tsx'), fixture);
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
