@@ -19,7 +19,7 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** @throws Error with what the program wrote, where it doesn't listen */
+/** @throws Error with what the program wrote, where it doesn't answer */
 export async function startServer({ command, args, port, folder, env }: Program): Promise<Running> {
   const output = join(folder, 'output');
   const log = openSync(output, 'a');
@@ -36,7 +36,7 @@ export async function startServer({ command, args, port, folder, env }: Program)
     });
   };
   try {
-    await until(`${command} to listen`, async () => !isAlive(pid) || (await accepts(port)));
+    await until(`${command} to answer`, async () => !isAlive(pid) || (await answers(port)));
     if (!isAlive(pid)) throw new Error(`${command} ended at once`);
   } catch (cause) {
     await end();
@@ -56,11 +56,15 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-async function accepts(port: number): Promise<boolean> {
+/** One that accepts may not have made its workers yet. */
+async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
-    return true;
+    socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
+    let answered = false;
+    for await (const octets of socket) answered ||= octets.length > 0;
+    return answered;
   } catch {
     return false;
   } finally {
