@@ -7,18 +7,20 @@ export interface Scenario {
   readonly name: string;
   readonly path: keyof typeof sizes;
   readonly connections: number;
+  /** Of load in a round: long enough for what it takes to open the connections not to weigh. */
+  readonly seconds: number;
   /** Bytes of the body of a POST; absent where it is a GET. */
   readonly body?: number;
 }
 
-export const small: Scenario = { name: '128 B, 50 connections', path: '128B', connections: 50 };
-export const many: Scenario = { name: '128 B, 256 connections', path: '128B', connections: 256 };
+export const small: Scenario = { name: '128 B, 50 connections', path: '128B', connections: 50, seconds: 1 };
+export const many: Scenario = { name: '128 B, 256 connections', path: '128B', connections: 256, seconds: 3 };
 
 export const scenarios: readonly Scenario[] = [
   small,
-  { name: '10 KB, 50 connections', path: '10KB', connections: 50 },
-  { name: 'POST of 16 KB, 50 connections', path: 'post', connections: 50, body: 16_384 },
-  { name: '1 MB, 50 connections', path: '1MB', connections: 50 },
+  { name: '10 KB, 50 connections', path: '10KB', connections: 50, seconds: 1 },
+  { name: 'POST of 16 KB, 50 connections', path: 'post', connections: 50, seconds: 1, body: 16_384 },
+  { name: '1 MB, 50 connections', path: '1MB', connections: 50, seconds: 1 },
   many,
 ];
 

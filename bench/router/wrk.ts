@@ -49,9 +49,13 @@ export class Wrk {
   }
 
   /** @param scheme that the proxy is spoken to by */
-  measureScenario(proxy: Running, { path, connections, body }: Scenario, scheme: 'http' | 'https'): Promise<Sample> {
+  measureScenario(
+    proxy: Running,
+    { path, connections, seconds, body }: Scenario,
+    scheme: 'http' | 'https',
+  ): Promise<Sample> {
     const post = body === undefined ? '' : `wrk.method = "POST" wrk.body = string.rep("x", ${body})`;
-    return this.measure(proxy, { connections, script: `wrk.path = "/${path}" ${post}`, seconds: 1 }, scheme);
+    return this.measure(proxy, { connections, script: `wrk.path = "/${path}" ${post}`, seconds }, scheme);
   }
 
   async measure(proxy: Running, { connections, script, seconds }: Load, scheme = 'http'): Promise<Sample> {
