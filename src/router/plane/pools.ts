@@ -1,8 +1,8 @@
 /** Connections to instances that wait for their next request; the one used last is used next. */
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { Upstream } from '../balancer/upstream.ts';
-import { InstanceSessions } from '../http2/instance-sessions.ts';
 import { ResponseHead } from '../http1/response-head.ts';
+import { InstanceSessions } from '../http2/instance-sessions.ts';
 import type { ForwardLimits } from './forwarder.ts';
 import { SocketWire } from './socket-wire.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
