@@ -15,7 +15,7 @@ const calm = 11;
 
 const { headers, data, reset, settings, ping, windowUpdate, continuation, push } = frameType;
 const both = flag.endHeaders | flag.endStream;
-const own = /^(?:X-Forwarded-[^\r]*|X-Request-Id:[^\r]*|Via:[^\r]*)\r\n/gim;
+const own = /^(?:X-Forwarded-[^\r]*|Traceparent:[^\r]*|X-Request-Id:[^\r]*|Via:[^\r]*)\r\n/gim;
 
 /** An instance that answers each whole request, and tells what it got. */
 async function setUp(

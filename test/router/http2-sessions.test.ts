@@ -1,8 +1,14 @@
 /** Connections by HTTP/2 as a whole: how much waits in them, and how they end. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
+import { AccessLog } from '../../src/router/policy/access-log.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { heldInstance, httpInstance, TestForwarder } from '../helpers/forwarder.ts';
 import { answerOf, ask, FrameClient, frameType, http2Client, http2Instance, pseudo } from '../helpers/http2.ts';
@@ -174,6 +180,54 @@ test('what the router itself answers', async t => {
   const moved = await ask(session, { ':path': '/a?b', ':authority': 'x' });
   assert.equal(moved.status, 308);
   assert.equal(moved.headers['location'], 'https://x:8443/a?b');
+});
+
+test('what a route asks for holds for each stream, and the access log tells of it', async t => {
+  const text = 'All work and no play. '.repeat(2_000);
+  const port = await httpInstance(t, (request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html', 'X-Seen': String(request.headers['x-set']) });
+    request.resume().on('end', () => response.end(text));
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-test-'));
+  const silent = { info() {}, warn() {}, error() {} };
+  const log = new AccessLog({ path: join(folder, 'access'), sample: 1 }, { log: silent, random: () => 0 });
+  t.after(async () => {
+    await log.close();
+    await rm(folder, { recursive: true });
+  });
+  const route = {
+    path: '/',
+    stripPrefix: false,
+    compress: true,
+    maxBody: 10,
+    requestHeaders: { set: { 'x-set': 'by route' }, add: {}, remove: [] },
+    responseHeaders: { set: { 'x-own': '1' }, add: {}, remove: [] },
+    rateLimit: { requests: 2, per: 3_600_000, burst: 2 },
+  };
+  const service = { ...anyRoute('a', { id: 'a', port }), routes: [route] };
+  const router = await TestForwarder.create(t, [service], { accessLog: log });
+  const session = await http2Client(t, `http://127.0.0.1:${router.port}`);
+  const answer = await ask(session, { ':path': '/', 'accept-encoding': 'gzip' });
+  assert.equal(answer.headers['content-encoding'], 'gzip');
+  assert.equal(answer.headers['x-seen'], 'by route');
+  assert.equal(answer.headers['x-own'], '1');
+  assert.equal(gunzipSync(Buffer.from(answer.body, 'latin1')).toString(), text);
+  const tooMuch = await ask(session, { ':path': '/', ':method': 'POST' }, { body: 'x'.repeat(11) });
+  assert.equal(tooMuch.status, 413);
+  assert.equal((await ask(session, { ':path': '/' })).status, 429);
+  const lines = await eventually('the log', () => {
+    if (!existsSync(join(folder, 'access'))) return false;
+    const all = readFileSync(join(folder, 'access'), 'utf8').trim().split('\n');
+    return all.length === 3 && all;
+  });
+  assert.deepEqual(
+    lines.map(line => [JSON.parse(line).http, JSON.parse(line).status]),
+    [
+      ['2', 200],
+      ['2', 413],
+      ['2', 429],
+    ],
+  );
 });
 
 test('RFC 7301: by TLS, HTTP/2 is chosen before HTTP/1.1 where it is on', async t => {

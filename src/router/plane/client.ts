@@ -89,6 +89,7 @@ export class Client implements Connection, WireOwner, ClientSide, RequestTaker {
   }
 
   get httpVersion(): string {
+    if (this.wire.spokenVersion !== undefined) return '2';
     return this.#reader.minor === 0 ? '1.0' : '1.1';
   }
 
