@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { SlipwayError } from '../domain/errors.ts';
 import type { Place } from '../domain/place.ts';
-import { connectTo } from '../local-socket.ts';
+import { connectTo } from '../sockets/connect.ts';
 import type { InstanceAddress } from './contract.ts';
 import { requestFields } from './end-to-end.ts';
 import { forward } from './forward.ts';

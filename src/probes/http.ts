@@ -5,7 +5,7 @@
 import { get, type OutgoingHttpHeaders } from 'node:http';
 import { type Place, placeInWords } from '../domain/place.ts';
 import type { ProbeAction } from '../domain/spec.ts';
-import { connectTo } from '../local-socket.ts';
+import { connectTo } from '../sockets/connect.ts';
 import { type Attempt, attempt, connectionProblem, type TimeLimit } from './attempt.ts';
 
 type HttpAction = Extract<ProbeAction, { kind: 'http' }>;

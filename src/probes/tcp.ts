@@ -1,6 +1,6 @@
 /** The `tcp` probe: passes once a connection to the port, or to the socket, is accepted, and closes it. */
 import { type Place, placeInWords } from '../domain/place.ts';
-import { connectTo } from '../local-socket.ts';
+import { connectTo } from '../sockets/connect.ts';
 import { type Attempt, attempt, connectionProblem, type TimeLimit } from './attempt.ts';
 
 export function tcpAttempt(place: Place, limit: TimeLimit): Attempt {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** All that the router imports from. */
-const folders = ['domain', 'router', 'router-link', 'state'];
+const folders = ['domain', 'router', 'router-link', 'sockets', 'state'];
 
 /** @param root folder of the code: `src` or `dist`; beside it is package.json */
 export function versionOf(root = fileURLToPath(new URL('..', import.meta.url))): string {

@@ -26,7 +26,7 @@ function install(t: TestContext) {
     for (const link of links) link.close();
     rmSync(root, { recursive: true, force: true });
   });
-  for (const folder of ['domain', 'processes', 'router', 'router-link', 'state']) {
+  for (const folder of ['domain', 'processes', 'router', 'router-link', 'sockets', 'state']) {
     cpSync(join(project, 'src', folder), join(root, 'src', folder), { recursive: true });
   }
   writeFileSync(join(root, 'package.json'), readFileSync(join(project, 'package.json')));

@@ -1,5 +1,6 @@
 /** Where requests come from: what proxies say by headers, and by the PROXY protocol. */
 import assert from 'node:assert/strict';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { connect as connectSecurely } from 'node:tls';
@@ -182,6 +183,31 @@ test('the header comes before TLS, and before what is passed on as it is', async
   t.after(() => passed.socket.destroy());
   await eventually('the answer', () => passed.received.endsWith('6.6.6.6'));
   assert.doesNotMatch(passed.received, /PROXY/);
+});
+
+test('streams of one HTTP/2 connection come each from where they say', async t => {
+  const router = await mirror(t, { trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
+  const port = await router.listen(t, 'http+proxy://127.0.0.1:0');
+  const socket = connect(port, '127.0.0.1');
+  socket.write('PROXY TCP4 10.0.0.9 5.6.7.8 1111 80\r\n');
+  const session = connectHttp2('http://own.example', { createConnection: () => socket });
+  t.after(() => session.destroy());
+  const ask = async (fields: object) => {
+    const stream = session.request({ ':path': '/', ...fields });
+    let body = '';
+    for await (const chunk of stream.setEncoding('latin1')) body += chunk;
+    return body.split('\r\n').filter(line => line.startsWith('X-Forwarded-For'));
+  };
+  const answers = await Promise.all([
+    ask({ 'x-forwarded-for': '1.1.1.1' }),
+    ask({}),
+    ask({ 'x-forwarded-for': '2.2.2.2, 10.0.0.1' }),
+  ]);
+  assert.deepEqual(answers, [
+    ['X-Forwarded-For: 1.1.1.1, 10.0.0.9'],
+    ['X-Forwarded-For: 10.0.0.9'],
+    ['X-Forwarded-For: 2.2.2.2, 10.0.0.1, 10.0.0.9'],
+  ]);
 });
 
 test('LOCAL and UNKNOWN leave the proxy’s own address', async t => {

@@ -1,8 +1,10 @@
 /** Instances on Unix sockets: all that is done to others is done to them. */
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
 import { tableCheck } from '../../src/router-link/table-check.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { RawClient, TestForwarder } from '../helpers/forwarder.ts';
@@ -50,6 +52,19 @@ for (const byDocument of [false, true]) {
     assert.equal(router.stats().services['a']?.retries, 1, 'the one that is not there was tried once');
   });
 }
+
+test('an instance on a socket may speak HTTP/2', async t => {
+  const socket = join(await tempDir(t), 'a');
+  const server = createHttp2Server((request, response) => response.end(`${request.httpVersion} ${request.url}`));
+  await new Promise<void>(resolve => server.listen(socket, resolve));
+  t.after(() => server.close());
+  const routes = [{ path: '/', stripPrefix: false }];
+  const traffic = { ...defaultTraffic, protocol: 'h2c' } as const;
+  const router = await TestForwarder.create(t, [{ name: 'a', routes, traffic, endpoints: [{ id: 'a', socket }] }]);
+  const client = new RawClient(router.port).head('GET /x HTTP/1.1', 'Host: x');
+  t.after(() => client.socket.destroy());
+  await eventually('the answer', () => client.received.includes('2.0 /x'));
+});
 
 test('an endpoint in a table has an address or a socket', () => {
   const table = (endpoint: object) => ({ version: 1, services: [{ name: 'a', routes: [], endpoints: [endpoint] }] });

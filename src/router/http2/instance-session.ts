@@ -7,9 +7,9 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 
-import { connect as connectSocket, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
-import { connectLocally } from '../../local-socket.ts';
+import { connectTo } from '../../sockets/connect.ts';
 import type { Upstream } from '../balancer/upstream.ts';
 
 import type { ForwardLimits } from '../plane/forwarder.ts';
@@ -36,11 +36,11 @@ export class InstanceSession {
 
   /** @param gone told once */
   constructor(
-    { host = '', port = 0, socket: path }: Upstream,
+    upstream: Upstream,
     { maxFields, maxHead, poolIdle }: ForwardLimits,
     gone: (session: InstanceSession) => void,
   ) {
-    const socket = path === undefined ? connectSocket({ host, port, noDelay: true }) : connectLocally(path);
+    const socket = connectTo(upstream, { noDelay: true });
     this.#socket = socket;
     this.#idle = poolIdle;
     this.#session = connect('http://instance', {

@@ -1,7 +1,7 @@
 /** A wire that is a connection by TCP, or to a Unix socket. */
-import { connect, type NetConnectOpts, type OnReadOpts, Socket } from 'node:net';
+import { type OnReadOpts, Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
-import { connectLocally } from '../../local-socket.ts';
+import { connectTo, type Destination } from '../../sockets/connect.ts';
 import {
   handleOf,
   learnFrom,
@@ -13,13 +13,6 @@ import {
 import { claim, giveBack, landing } from './memory.ts';
 import { Remainder } from './remainder.ts';
 import type { Wire, WireOwner } from './wire.ts';
-
-/** A host and a port, or else a Unix socket. */
-export interface Destination {
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly socket: string | undefined;
-}
 
 export class SocketWire implements Wire {
   readonly socket: Socket;
@@ -58,10 +51,7 @@ export class SocketWire implements Wire {
   static connect(owner: WireOwner, to: Destination, byDocument: boolean): SocketWire {
     return new SocketWire(owner, byDocument, wire => {
       const options = { allowHalfOpen: true, noDelay: true, onread: wire.#onread() };
-      const socket =
-        to.socket === undefined
-          ? connect({ ...options, host: to.host, port: to.port } as NetConnectOpts)
-          : connectLocally(to.socket, options);
+      const socket = connectTo(to, options);
       socket.once('connect', () => owner.connected());
       return socket;
     });

@@ -4,11 +4,11 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
-import { connectLocally } from '../../src/local-socket.ts';
+import { connectTo } from '../../src/sockets/connect.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 async function outcome(path: string): Promise<string> {
-  const socket = connectLocally(path);
+  const socket = connectTo({ socket: path });
   const [error] = await Promise.race([
     once(socket, 'connect').then(() => ['connected']),
     new Promise<[NodeJS.ErrnoException]>(resolve => socket.once('error', one => resolve([one]))),
