@@ -23,6 +23,7 @@ const appPackage = fileURLToPath(new URL('../fixtures/chaos/app', import.meta.ur
 const patience = 60_000;
 /** Short, so that there are many drains in a run. */
 export const upgradeGrace = 500;
+const routerChanges = ['workers changed', 'addresses changed', 'router upgraded'] as const;
 
 export class Chaos {
   readonly happenings: Happening[] = [];
@@ -30,12 +31,12 @@ export class Chaos {
   readonly #names: readonly string[];
   readonly #random: () => number;
   readonly #otherAddress: string;
-  readonly #routerChanges = ['workers changed', 'addresses changed', 'router upgraded'] as const;
   #endsAt = 0;
   #isBroken = false;
   #workers = 1;
   #listensTwice = false;
-  #changed = 0;
+  #serviceChanges = 0;
+  #routerChanges = 0;
   #relaunched: Promise<void> = Promise.resolve();
 
   /** @param random 0…1 */
@@ -65,7 +66,7 @@ export class Chaos {
     const lanes = [
       ...this.#names.map(name => this.#lane(2, 500, () => this.#change(name))),
       this.#lane(1, 4_000, () => this.#killDaemon()),
-      this.#lane(this.#routerChanges.length, 1_500, () => this.#changeRouter()),
+      this.#lane(routerChanges.length, 1_500, () => this.#changeRouter()),
     ];
     if (kills) {
       lanes.push(this.#lane(2, 3_000, () => this.#killWorker()));
@@ -93,16 +94,16 @@ export class Chaos {
   async #change(name: string): Promise<void> {
     const params = { name };
     const { client } = this.#host;
-    const [kind, what, act] = this.#oneOf([
-      ['deploy', name, () => client.call('POST /v1/services/:name/deploy', { params, body: { package: appPackage } })],
-      ['restart', name, () => client.call('POST /v1/services/:name/restart', { params, body: {} })],
-      ...[3, 4, 5].map(instances => {
-        const scale = () => client.call('POST /v1/services/:name/scale', { params, body: { instances } });
-        return ['scale', `${name} to ${instances}`, scale] as const;
-      }),
-    ] as const);
+    const instances = this.#oneOf([3, 4, 5]);
+    const orders = {
+      deploy: () => client.call('POST /v1/services/:name/deploy', { params, body: { package: appPackage } }),
+      restart: () => client.call('POST /v1/services/:name/restart', { params, body: {} }),
+      scale: () => client.call('POST /v1/services/:name/scale', { params, body: { instances } }),
+    };
+    const kind = inTurn(['scale', 'deploy', 'scale', 'restart'] as const, this.#serviceChanges++);
+    const what = kind === 'scale' ? `${name} to ${instances}` : name;
     await this.#happen({ kind, service: name, what }, async happening => {
-      await this.#order(act);
+      await this.#order(orders[kind]);
       const { instances } = await this.#settled(name);
       happening.after = instances.flatMap(({ pid }) => pid ?? []);
     });
@@ -122,7 +123,7 @@ export class Chaos {
   }
 
   async #changeRouter(): Promise<void> {
-    const kind = this.#routerChanges[this.#changed++ % this.#routerChanges.length];
+    const kind = inTurn(routerChanges, this.#routerChanges++);
     switch (kind) {
       case 'addresses changed':
         this.#listensTwice = !this.#listensTwice;
@@ -136,7 +137,7 @@ export class Chaos {
         await this.#upgrade(kind);
         break;
       default:
-        kind satisfies undefined;
+        kind satisfies never;
     }
   }
 
@@ -242,4 +243,8 @@ export class Chaos {
     };
     await eventually('a daemon to take an order', take, patience);
   }
+}
+
+function inTurn<T>(values: readonly T[], turn: number): T {
+  return values[turn % values.length] as T;
 }

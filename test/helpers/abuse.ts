@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -107,6 +107,14 @@ export async function ended({ attacker }: Siege): Promise<void> {
   await attacker.until('the router to end every connection', ({ isUp, open }) => isUp && open === 0, 60_000);
 }
 
+/** Waits until so many requests are at the instance. */
+export async function underWay({ router }: Siege, count: number): Promise<void> {
+  await eventually(`${count} requests to be under way`, async () => {
+    const stats = await router.link.stats();
+    return (stats?.services['a']?.inFlight ?? 0) >= count;
+  });
+}
+
 class Attacker {
   readonly #process: ChildProcess;
   tally = nothingYet();
@@ -147,10 +155,11 @@ async function routerInFront(t: TestContext, { isSecure = false, limits }: Attac
   return { router, worker, port, plainPort, instance: { process: instance, port: instancePort } };
 }
 
-/** Where that is allowed. */
+/** Where that is allowed. Priorities are of processes in their session, and of sessions: see sched(7), autogroup. */
 function urge(pid: number): void {
   try {
     setPriority(pid, urgent);
+    writeFileSync(`/proc/${pid}/autogroup`, String(urgent));
   } catch {
     // It has to do with the CPU that it gets.
   }
