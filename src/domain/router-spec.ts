@@ -13,7 +13,7 @@ export interface RouterLimits {
   readonly trailers: number;
   /** Of a request's body: 413. Absent: unlimited. */
   readonly body?: number;
-  /** A client must have sent a request's head within this: 408. */
+  /** A client must have sent a request's head within this: 408. It has as long for a TLS handshake before that. */
   readonly headTimeout: Milliseconds;
   /** Between two pieces of a request's body: 408. */
   readonly bodyTimeout: Milliseconds;

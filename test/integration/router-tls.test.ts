@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import type { CertificateSpec } from '../../src/domain/router-spec.ts';
+import { type CertificateSpec, defaultSettings } from '../../src/domain/router-spec.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { httpInstance, RawClient, TestForwarder } from '../helpers/forwarder.ts';
 import { anyRoute } from '../helpers/router.ts';
@@ -25,10 +25,11 @@ async function secureRouter(t: TestContext, port: number, ticketKeyPath?: string
   const router = await TestForwarder.create(
     t,
     [anyRoute('a', { id: 'a', port })],
-    { clientHeadTimeout: handshakeTimeout },
+    {},
     ticketKeyPath === undefined ? {} : { ticketKeyPath },
   );
-  router.configure({ tls: tlsSpec('first') });
+  const limits = { ...defaultSettings.limits, headTimeout: handshakeTimeout };
+  router.configure({ tls: tlsSpec('first'), limits });
   return { router, port: await router.listen(t, 'https://127.0.0.1:0') };
 }
 

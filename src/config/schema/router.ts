@@ -42,7 +42,9 @@ const limits = section({
   body: size()
     .exactOptional()
     .describe('Body of a request: else 413. Left out: unlimited, since no body is ever stored.'),
-  headTimeout: duration({ min: 1 }).prefault('20s').describe('For a client to send the head of a request: else 408.'),
+  headTimeout: duration({ min: 1 })
+    .prefault('20s')
+    .describe('For a client to send the head of a request: else 408. As long for the TLS handshake before it.'),
   bodyTimeout: duration({ min: 1 }).prefault('60s').describe('Between two pieces of a request’s body: else 408.'),
   keepAlive: duration({ min: 1 }).prefault('75s').describe('For a client’s connection between two requests.'),
   connectTimeout: duration({ min: 1 }).prefault('1s').describe('For an instance to accept a connection.'),

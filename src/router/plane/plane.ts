@@ -67,7 +67,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
     this.byDocument = byDocument;
     this.head = new RequestHead(limits);
     this.pools = new Pools(limits, byDocument);
-    this.#terminator = new Terminator(log, limits.clientHeadTimeout, ticketKeyPath, defaultSettings);
+    this.#terminator = new Terminator(log, ticketKeyPath, defaultSettings);
   }
 
   get now(): Milliseconds {

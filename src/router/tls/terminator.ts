@@ -30,7 +30,7 @@ const ciphers = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
-export type TlsSettings = Pick<RouterSettings, 'tls' | 'http2'>;
+export type TlsSettings = Pick<RouterSettings, 'tls' | 'http2' | 'limits'>;
 
 export interface SecuringEvents {
   secured(socket: TLSSocket): void;
@@ -40,7 +40,6 @@ export interface SecuringEvents {
 export class Terminator {
   readonly #log: Log;
   readonly #ticketKey: TicketKey;
-  readonly #handshakeTimeout: Milliseconds;
   readonly #waiting = new WeakMap<Socket, SecuringEvents>();
   #settings: TlsSettings;
   #text = '';
@@ -49,15 +48,14 @@ export class Terminator {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param ticketKeyPath see {@link TicketKey} */
-  constructor(log: Log, handshakeTimeout: Milliseconds, ticketKeyPath: string | undefined, settings: TlsSettings) {
+  constructor(log: Log, ticketKeyPath: string | undefined, settings: TlsSettings) {
     this.#log = log;
-    this.#handshakeTimeout = handshakeTimeout;
     this.#ticketKey = new TicketKey(ticketKeyPath);
     this.#settings = settings;
   }
 
   apply(settings: TlsSettings): void {
-    const text = JSON.stringify([settings.tls, settings.http2]);
+    const text = JSON.stringify([settings.tls, settings.http2, settings.limits.headTimeout]);
     if (text === this.#text) return;
     this.#text = text;
     this.#settings = settings;
@@ -97,7 +95,7 @@ export class Terminator {
       ...certificates.first,
       ticketKeys: this.#ticketKey.bytes,
       ALPNProtocols: this.#settings.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
-      handshakeTimeout: this.#handshakeTimeout,
+      handshakeTimeout: this.#settings.limits.headTimeout,
     };
     // One certificate needs no choice, which costs the handshake a turn of its own.
     if (certificates.count > 1) options.SNICallback = (name, done) => done(null, certificates.contextFor(name));
