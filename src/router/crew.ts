@@ -41,7 +41,8 @@ export class Crew<Peer> {
   readonly #members = new Map<string, Member<Peer>>();
   #wanted = 0;
   #pause = 0;
-  #notBefore: Milliseconds = 0;
+  /** While it runs nobody is started. A timer may end a little early, so that no clock is asked besides. */
+  #hesitation: NodeJS.Timeout | undefined;
 
   /** @param adopted those of a main worker that crashed */
   constructor(parts: CrewParts<Peer>, adopted: readonly ProcessIdentity[]) {
@@ -127,7 +128,7 @@ export class Crew<Peer> {
 
   #start(): boolean {
     let any = false;
-    while (this.#members.size < this.#wanted && performance.now() >= this.#notBefore) {
+    while (this.#members.size < this.#wanted && this.#hesitation === undefined) {
       const child = this.#parts.spawn();
       child.on('error', () => {}); // Its pid stays undefined.
       child.once('exit', () => this.#look());
@@ -145,8 +146,11 @@ export class Crew<Peer> {
 
   #hesitate(): void {
     this.#pause = Math.min(Math.max(this.#pause * 2, firstPause), longestPause);
-    this.#notBefore = performance.now() + this.#pause;
-    setTimeout(() => this.#look(), this.#pause);
+    clearTimeout(this.#hesitation);
+    this.#hesitation = setTimeout(() => {
+      this.#hesitation = undefined;
+      this.#look();
+    }, this.#pause);
   }
 
   #add(worker: ProcessIdentity, peer: Peer | undefined, hasSpoken: boolean): void {
