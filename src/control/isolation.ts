@@ -54,6 +54,10 @@ export class Isolation {
     return this.#support;
   }
 
+  close(): Promise<void> {
+    return this.#quarters.close();
+  }
+
   /** What an instance is given where its service asks for this. */
   levelOf({ level }: Pick<IsolationSpec, 'level'>): Level {
     if (level !== undefined) return { level };

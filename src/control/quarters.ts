@@ -5,7 +5,7 @@
  * - What is temporary is gone once the instance's processes are.
  */
 import { execFile } from 'node:child_process';
-import { chmod, chown, lstat, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SlipwayError } from '../domain/errors.ts';
@@ -79,6 +79,13 @@ export class Quarters {
   async clear(key: string): Promise<void> {
     await rm(this.tmpOf(key), { recursive: true, force: true });
     await rm(join(await this.secretsFolder(), key), { recursive: true, force: true });
+  }
+
+  /** Leaves no empty folder in memory behind; where secrets of running instances are, all stays. */
+  async close(): Promise<void> {
+    const memory = await this.#memory;
+    if (memory === undefined) return;
+    for (const folder of [join(memory, 'secrets'), memory]) await rmdir(folder).catch(() => {});
   }
 }
 

@@ -40,10 +40,12 @@ const controllers = ['memory', 'cpu', 'pids', 'io'] as const;
 
 export class CgroupV2 implements Containment {
   readonly backend = 'cgroup-v2';
+  readonly #top: string;
   readonly #base: string;
   readonly #clock: Clock;
 
-  private constructor(base: string, clock: Clock) {
+  private constructor(top: string, base: string, clock: Clock) {
+    this.#top = top;
     this.#base = base;
     this.#clock = clock;
   }
@@ -60,7 +62,7 @@ export class CgroupV2 implements Containment {
       mkdirSync(base, { recursive: true });
       delegate(parent, own === parent);
       delegate(base, false);
-      return new CgroupV2(base, clock);
+      return new CgroupV2(mounts.v2.path, base, clock);
     } catch (error) {
       removeIfEmpty(base);
       return error instanceof Unavailable ? error.message : `cannot make ${base} (${codeOf(error)})`;
@@ -83,14 +85,17 @@ export class CgroupV2 implements Containment {
     }
     // A tree that has lost a part of itself to the kernel is worse than one that is gone and started again.
     tryWriteSetting(group, 'memory.oom.group', 1);
-    const enclosure = new V2Enclosure(group, this.#clock);
+    const enclosure = new V2Enclosure(this.#top, group, this.#clock);
     return { enclosure, enforcement: [...enclosure.limit(asked), ...totals] };
   }
 
   limitTotal(service: string, asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
     if (asked.size === 0 && [...lifted].length === 0) return [];
     this.#makeService(service);
-    return enforce(this.backend, asked, appliersV2(join(this.#base, service)), { lifted, prefix: totalPrefix });
+    return enforce(this.backend, asked, appliersV2(this.#top, join(this.#base, service)), {
+      lifted,
+      prefix: totalPrefix,
+    });
   }
 
   reopen(key: string, tree?: Pick<TreeRecord, 'cgroups'>): Enclosure {
@@ -98,7 +103,7 @@ export class CgroupV2 implements Containment {
     // That of a tree that an older Slipway launched is directly in the base.
     const direct = join(this.#base, key);
     const group = tree?.cgroups[0] ?? (existsSync(direct) ? direct : inService);
-    return new V2Enclosure(group, this.#clock);
+    return new V2Enclosure(this.#top, group, this.#clock);
   }
 
   #makeService(service: string): void {
@@ -120,7 +125,7 @@ export class CgroupV2 implements Containment {
   }
 }
 
-function appliersV2(group: string): Appliers {
+function appliersV2(top: string, group: string): Appliers {
   const set = (controller: string, file: string, value: string | number) => {
     if (!existsSync(join(group, file)))
       throw new Unavailable(`the ${controller} controller is not delegated to ${group}`);
@@ -161,7 +166,7 @@ function appliersV2(group: string): Appliers {
       set('pids', 'pids.max', count ?? 'max');
       return undefined;
     },
-    ...ioAppliers(group),
+    ...ioAppliers(top, group),
   };
 }
 
@@ -170,13 +175,15 @@ const noSwapAccounting = 'swap is not counted: the kernel was started without sw
 class V2Enclosure implements Enclosure {
   readonly cgroups: readonly string[];
   readonly entrances: readonly string[];
+  readonly #top: string;
   readonly #group: string;
   readonly #clock: Clock;
   #usage: GroupUsage | undefined;
 
-  constructor(group: string, clock: Clock) {
+  constructor(top: string, group: string, clock: Clock) {
     this.cgroups = [group];
     this.entrances = [join(group, 'cgroup.procs')];
+    this.#top = top;
     this.#group = group;
     this.#clock = clock;
   }
@@ -193,7 +200,7 @@ class V2Enclosure implements Enclosure {
   }
 
   limit(asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
-    return enforce('cgroup-v2', asked, appliersV2(this.#group), { lifted });
+    return enforce('cgroup-v2', asked, appliersV2(this.#top, this.#group), { lifted });
   }
 
   oomKills(): number {

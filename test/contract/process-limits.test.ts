@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Limits } from '../../src/domain/limits-spec.ts';
 import type { Enforcement, ProcessTree } from '../../src/processes/contract.ts';
-import { eventually } from '../helpers/eventually.ts';
+import { eventually, patience } from '../helpers/eventually.ts';
 import { exitOf, program, unusable, variants, yard } from '../helpers/process-host.ts';
 
 const stay = ['/bin/sh', '-c', 'echo "ready $$"; exec sleep 1000'];
@@ -48,7 +48,7 @@ for (const variant of variants) {
   const { backend, name } = variant;
   const isCgroup = backend !== 'none';
 
-  describe(`limits: ${name}`, { skip: await unusable(variant), timeout: 300_000 }, () => {
+  describe(`limits: ${name}`, { skip: await unusable(variant), timeout: 300_000 * patience }, () => {
     it('are each in force, or said not to be and why', async t => {
       const { launch, announced } = await yard(t, variant);
       const tree = await launch(stay, { limits: all, totalLimits: { memory: 256 * MiB, cpu: 1, pids: 100 } });
@@ -60,7 +60,8 @@ for (const variant of variants) {
         else assert.equal(inForce, asked, limit);
       }
       if (isCgroup) {
-        for (const limit of ['memory', 'cpu', 'cpuWeight', 'pids', ...totals]) {
+        const v2 = backend === 'cgroup-v2' ? ['memoryHigh', 'swap'] : [];
+        for (const limit of ['memory', 'cpu', 'cpuWeight', 'pids', ...totals, ...v2]) {
           assert.equal(of(tree, limit)?.by, backend, of(tree, limit)?.why);
         }
       }
@@ -138,9 +139,41 @@ for (const variant of variants) {
       await announced('ready');
       const took = await cores(tree, 1);
       assert.ok(took < share * 1.05, `${took} cores`);
+      const { throttledSeconds = 0, pressure } = (await tree.usage()) ?? {};
+      assert.ok(throttledSeconds > 0, 'being held back is counted');
+      if (backend === 'cgroup-v2' && existsSync('/proc/pressure')) assert.ok(pressure, 'and so is what waits');
       await tree.limit({ cpu: share / 2 });
       const less = await cores(tree, 0.6);
       assert.ok(less < (share / 2) * 1.05, `${less} cores after the change`);
+    });
+
+    const disk = process.env['SLIPWAY_TEST_DISK'];
+    it('on disks hold, and what was read and written is counted', {
+      skip: backend !== 'cgroup-v2' ? 'needs cgroup v2' : disk === undefined && 'SLIPWAY_TEST_DISK names no disk',
+    }, async t => {
+      const { launch } = await yard(t, variant);
+      const limits = { io: { readBytes: MiB, writeBytes: 2 * MiB } };
+      const dd = `dd if=${disk} of=/dev/null bs=64k iflag=direct & dd if=/dev/zero of=${disk} bs=64k oflag=direct & wait`;
+      const tree = await launch(['/bin/sh', '-c', dd], { limits });
+      assert.deepEqual(
+        tree.enforcement.map(({ by, inForce }) => [by, inForce]),
+        [
+          [backend, MiB],
+          [backend, 2 * MiB],
+        ],
+      );
+      const before = await bytes(tree, 0);
+      const after = await bytes(tree, 8 * MiB);
+      const took = (after.at - before.at) / 1000;
+      for (const [done, limit] of [
+        [after.read - before.read, MiB],
+        [after.written - before.written, 2 * MiB],
+      ] as const) {
+        assert.ok(done > 0 && done / took < limit * 1.15, `${done} bytes in ${took} s`);
+      }
+      await tree.limit({ io: { readBytes: MiB } });
+      const group = tree.record.cgroups[0] ?? '';
+      assert.match(readFileSync(join(group, 'io.max'), 'latin1'), /rbps=1048576 wbps=max/);
     });
 
     it('of a service hold for all of its trees together', async t => {
@@ -176,8 +209,17 @@ function of({ enforcement }: Pick<ProcessTree, 'enforcement'>, name: string): En
   return enforcement.find(({ limit }) => limit === name);
 }
 
-/** Cores that it uses while it takes so many seconds of CPU time. */
-async function cores(tree: ProcessTree, seconds: number): Promise<number> {
+/** What it has read and written, as soon as that is so many bytes written. */
+function bytes(tree: ProcessTree, least: number) {
+  return eventually(`${least} bytes written`, async () => {
+    const { readBytes: read = 0, writtenBytes: written = 0 } = (await tree.usage()) ?? {};
+    return written >= least ? { at: performance.now(), read, written } : undefined;
+  });
+}
+
+/** Cores that it uses while it takes so many seconds of CPU time; more of them where one period weighs more. */
+async function cores(tree: ProcessTree, cpuSeconds: number): Promise<number> {
+  const seconds = cpuSeconds * patience;
   const read = async () => ({ at: performance.now(), cpu: (await tree.usage())?.cpuSeconds ?? 0 });
   const first = await read();
   const last = await eventually(`${seconds} s of CPU time`, async () => {

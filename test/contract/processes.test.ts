@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, wri
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Exit } from '../../src/processes/contract.ts';
-import { eventually } from '../helpers/eventually.ts';
+import { eventually, patience } from '../helpers/eventually.ts';
 import { exitOf, isGone, program, unusable, variants, yard } from '../helpers/process-host.ts';
 
 const stay = ['/bin/sh', '-c', 'echo "ready $$"; exec sleep 1000'];
@@ -15,7 +15,7 @@ for (const variant of variants) {
   const isCgroup = backend !== 'none';
   const seesMarks = variant.procfs ? false : 'environments can’t be read without /proc';
 
-  describe(`process host: ${name}`, { skip: await unusable(variant), timeout: 300_000 }, () => {
+  describe(`process host: ${name}`, { skip: await unusable(variant), timeout: 300_000 * patience }, () => {
     it('gives a program the order’s environment, folder and log, and nothing else', async t => {
       const { launch, log, home, logFile } = await yard(t, variant);
       process.env['SLIPWAY_TEST_SECRET'] = 'of the daemon';

@@ -211,6 +211,8 @@ export class TestHost {
         : [];
       assert.deepEqual(left, [], `no cgroup is left in ${group}`);
     }
+    const inMemory = join('/dev/shm', `slipway-${process.getuid?.()}-${homeId(this.home)}`);
+    assert.equal(existsSync(inMemory), false, `${inMemory} is gone`);
   }
 }
 
