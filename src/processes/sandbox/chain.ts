@@ -55,12 +55,16 @@ export function chainInto(
 /** What `setpriv` needs to become another user, and to give up what it needed. */
 const capabilitiesOfSetpriv = ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'];
 
+/**
+ * The cgroup namespace stays the host's: in another, what `/proc/self/cgroup` says doesn't fit `/sys/fs/cgroup`, and a
+ * runtime that sizes itself to the memory limit (Node, the JVM) finds none.
+ */
 function bubble({ root, network, capabilities }: Sandbox, tools: Tools, cwd: string): readonly string[] {
   const kept = [...capabilitiesOfSetpriv, ...capabilities.map(one => `CAP_${one}`)];
   return [
     tools.bwrap,
     ...['--bind', root, '/', '--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm', '--proc', '/proc'],
-    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts'],
     ...(network === 'loopback' ? ['--unshare-net'] : []),
     ...['--cap-drop', 'ALL', ...kept.flatMap(one => ['--cap-add', one])],
     ...['--seccomp', '9', '--info-fd', '8', '--chdir', cwd, '--'],
