@@ -56,6 +56,8 @@ export interface Daemon {
   readonly control: Control;
   /** Ends the daemon only: instances and router run on. Idempotent. */
   leave(): Promise<void>;
+  /** Applies the followed slipway.yaml again. What is wrong with it is an event, and shown in the host's status. */
+  reload(): Promise<void>;
   /** Resolves when the daemon has let go of everything, after `leave` or `control.down`. */
   readonly ended: Promise<void>;
 }
@@ -87,13 +89,14 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     preparedDir: (digest, key) => releases.preparedDir(digest, key),
     pinnedDir: join(home, 'runtimes'),
   });
+  const isolation = new Isolation(home, host.isolation, new Users(store, home));
   const world: InstanceWorld = {
     clock,
     random: Math.random,
     bootId: readBootId(),
     host,
-    isolation: new Isolation(home, host.isolation, new Users(store, home)),
     runtimes,
+    isolation,
     prober: createProber({ clock }),
     logs,
     ports,
@@ -185,6 +188,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
       await api.close();
       await metricsListener?.close();
       fleet.release();
+      await isolation.close();
       router.close();
       host.close();
       lock.release();
@@ -192,7 +196,7 @@ export async function startDaemon({ home, version, log }: DaemonOptions): Promis
     })();
     return ending;
   }
-  return { control, leave: end, ended };
+  return { control, leave: end, reload: () => configuration.reload('SIGHUP'), ended };
 }
 
 /** An address that was free once may be taken now: that is no reason to leave the instances alone. */

@@ -7,6 +7,7 @@ import { configError } from './config/problem.ts';
 import type { ServiceStatus } from './control/views.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { createLogger, type Log } from './logger.ts';
+import { takeServiceManager } from './service-manager.ts';
 
 export interface DaemonRun {
   readonly home: string;
@@ -21,6 +22,7 @@ const announceAfter = 60_000;
 
 /** Resolves when the daemon has ended. @throws SlipwayError of `startDaemon` and of applying the configuration */
 export async function runDaemon({ home, version, config, foreground }: DaemonRun): Promise<void> {
+  const manager = takeServiceManager(process.env);
   const log = await createLogger({ pretty: process.stderr.isTTY === true, level: 'info' });
   process.on('uncaughtException', error => {
     log.error({ err: error }, 'the daemon crashed; instances and router run on');
@@ -38,6 +40,7 @@ export async function runDaemon({ home, version, config, foreground }: DaemonRun
       throw error;
     }
   }
+  await manager?.ready().catch(error => log.warn({ err: error }, 'cannot tell the service manager that all is up'));
   if (foreground) void announce(daemon, home);
   await daemon.ended;
   if (foreground && process.exitCode !== 1) process.stdout.write('everything is stopped\n');
@@ -67,9 +70,10 @@ function onSignals(daemon: Daemon, foreground: boolean, log: Log): void {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  // The terminal was closed: the end of a session in the foreground, and nothing to a daemon.
+  // To a session in the foreground its terminal was closed; to a daemon it means what it means to every other.
   process.on('SIGHUP', signal => {
     if (foreground) stop(signal);
+    else void daemon.reload();
   });
 }
 

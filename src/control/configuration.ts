@@ -67,7 +67,11 @@ export class Configuration {
     if ((await digestOf(path)) !== digest) await this.#follow(path, 'change while no daemon ran');
   }
 
-  /** What is under way is broken off where nothing was touched yet. */
+  /** Applies the followed file again, changed or not: what it names may have changed. Nothing where none is followed. */
+  async reload(actor: Actor): Promise<void> {
+    if (this.#watched !== undefined) await this.#follow(this.#watched, actor);
+  }
+
   /** Looks for itself: a watch is prompt, but misses what happens while it is being set up, or behind a link. */
   async check(): Promise<void> {
     const path = this.#watched;
@@ -85,6 +89,7 @@ export class Configuration {
     await this.#follow(path, 'config watch');
   }
 
+  /** What is under way is broken off where nothing was touched yet. */
   close(): void {
     this.#closing.abort(new SlipwayError('SLIP_STOPPING', 'cannot apply the configuration: the daemon is going down'));
     void this.#watcher?.close();
