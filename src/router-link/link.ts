@@ -76,20 +76,10 @@ class Link implements RouterLink {
     const addresses = [...new Set(listen)];
     if (addresses.length === 0) return this.stop(graceWithoutListen);
     return this.#exclusively(async () => {
-      const { routerCommand } = this.#options;
       if (!this.#session) this.#state = 'starting';
+      const end = this.#now() + attachPatience;
       try {
-        const session = this.#session ?? (await this.#attach()) ?? (await this.#start(addresses));
-        const listening = addressesOf(session);
-        this.#listen = listening;
-        const same = JSON.stringify(session.hello.command) === JSON.stringify(routerCommand);
-        if (same && sameAddresses(listening, addresses)) {
-          if (session.hello.version === this.#version || !(await this.#upgrade(session))) return;
-        } else await session.succeed(addresses, routerCommand);
-        this.#problem = undefined;
-        this.#listen = addresses;
-        this.#drop(session);
-        await this.#attachTo(addresses);
+        while (!(await this.#settle(addresses, end)));
       } finally {
         if (!this.#session) this.#lost();
       }
@@ -144,6 +134,30 @@ class Link implements RouterLink {
     this.#drains.rejectAll(leaving());
   }
 
+  /** @returns whether the router is as it is to be; if not, it was another's turn while it was asked */
+  async #settle(addresses: readonly string[], end: Milliseconds): Promise<boolean> {
+    const { routerCommand } = this.#options;
+    const session = this.#session ?? (await this.#attach()) ?? (await this.#start(addresses));
+    const listening = addressesOf(session);
+    this.#listen = listening;
+    const same = JSON.stringify(session.hello.command) === JSON.stringify(routerCommand);
+    try {
+      if (same && sameAddresses(listening, addresses)) {
+        if (session.hello.version === this.#version || !(await this.#upgrade(session))) return true;
+      } else await session.succeed(addresses, routerCommand);
+    } catch (error) {
+      // It crashed, or it was succeeded, as a daemon before this one had ordered: whoever follows is to be asked.
+      if (session.open || this.#now() > end) throw error;
+      this.#drop(session);
+      return false;
+    }
+    this.#problem = undefined;
+    this.#listen = addresses;
+    this.#drop(session);
+    await this.#attachTo(addresses);
+    return true;
+  }
+
   /** @returns whether there is a successor: a router of old code serves better than none */
   async #upgrade(session: Session): Promise<boolean> {
     const from = session.hello.version;
@@ -152,6 +166,7 @@ class Link implements RouterLink {
       await session.succeed(addressesOf(session), this.#options.routerCommand);
       return true;
     } catch (error) {
+      if (!session.open) throw error;
       this.#problem = `it could not be replaced by version ${this.#version}, and goes on as ${from}: ${(error as Error).message}`;
       this.#options.log.error({ err: error }, 'cannot replace the router: the one of another version goes on');
       return false;

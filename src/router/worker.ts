@@ -51,6 +51,8 @@ export class Worker {
   #recordMark = '';
   #mendAt: Milliseconds = 0;
   #stopAfterSuccession: Milliseconds | undefined;
+  /** What was asked for during the one under way. */
+  readonly #nextSuccessions: (() => void)[] = [];
 
   constructor(args: HeldArguments, self: ProcessIdentity, log: Log) {
     this.#args = args;
@@ -232,7 +234,13 @@ export class Worker {
     }
   }
 
-  async #succeedFor(peer: Peer, { id, listen, command }: Extract<ToRouter, { type: 'succeed' }>): Promise<void> {
+  /** One that comes in the middle of another waits for it; where that succeeds, it is for the successor to be asked. */
+  async #succeedFor(peer: Peer, order: Extract<ToRouter, { type: 'succeed' }>): Promise<void> {
+    if (this.#phase === 'succeeding') {
+      this.#nextSuccessions.push(() => void this.#succeedFor(peer, order));
+      return;
+    }
+    const { id, listen, command } = order;
     try {
       await this.#succeed(listen, command);
     } catch (error) {
@@ -271,6 +279,7 @@ export class Worker {
       await this.#control.listen();
       this.#writeRecord();
       if (this.#stopAfterSuccession !== undefined) void this.stop(this.#stopAfterSuccession);
+      for (const next of this.#nextSuccessions.splice(0)) setImmediate(next);
       throw error;
     }
   }

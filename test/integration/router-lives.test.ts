@@ -333,6 +333,23 @@ test('two addresses of IPv4 and IPv6 with the same port, and a name', async t =>
   assert.match(listen[2] ?? '', /^(127\.0\.0\.1|\[::1\]):\d+$/);
 });
 
+test('a succession that is asked for in the middle of another follows it', async t => {
+  const router = await TestRouter.create(t);
+  const [first, second] = [`127.0.0.1:${await deadPort()}`, `127.0.0.1:${await deadPort()}`];
+  await router.link.ensure([first]);
+  const next = new TestRouter(router.home);
+  try {
+    await next.link.ensure([first]);
+    const { worker } = router.record;
+    await Promise.all([router.link.ensure([first, second]), next.link.ensure([first, second])]);
+    assert.deepEqual(next.link.status().listen, [first, second]);
+    assert.deepEqual(router.link.status().listen, [first, second]);
+    assert.notEqual(router.record.worker.pid, worker.pid);
+  } finally {
+    next.link.close();
+  }
+});
+
 test('an owner that closed lets the router be', async t => {
   const router = await TestRouter.create(t);
   await router.link.ensure(['127.0.0.1:0']);
