@@ -27,8 +27,10 @@ const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
 const services = ['alpha', 'beta'];
 const program = fileURLToPath(new URL('../fixtures/chaos/load.ts', import.meta.url));
 
-async function startLoad(t: TestContext, port: number) {
-  const child = fork(program, [String(port), ...services], { execArgv: ['--import', import.meta.resolve('tsx')] });
+async function startLoad(t: TestContext, ports: readonly number[]) {
+  const child = fork(program, [...ports.map(String), ...services], {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+  });
   t.after(() => void child.kill('SIGKILL'));
   await once(child, 'spawn');
   return async (): Promise<Load> => {
@@ -80,9 +82,10 @@ function table(heads: readonly string[], rows: readonly (readonly (string | numb
 
 test(`chaos, seed ${seed}`, async t => {
   const host = await TestHost.create(t);
-  const chaos = new Chaos(host, services, await deadPort(), seeded(seed));
+  const securePort = await deadPort();
+  const chaos = new Chaos(host, services, [securePort, await deadPort()], seeded(seed));
   await chaos.start();
-  const stop = await startLoad(t, host.routerPort);
+  const stop = await startLoad(t, [host.routerPort, securePort]);
   try {
     await chaos.during(seconds * 500, false);
     await chaos.during(seconds * 500, true);

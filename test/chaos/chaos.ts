@@ -16,6 +16,7 @@ import { isAlive, signalProcess } from '../../src/router-link/identity.ts';
 import { readRecord } from '../../src/router-link/record.ts';
 import type { TestHost } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { certificateFiles } from '../helpers/tls.ts';
 import { type EventKind, type Happening, now } from './history.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -30,7 +31,8 @@ export class Chaos {
   readonly #host: TestHost;
   readonly #names: readonly string[];
   readonly #random: () => number;
-  readonly #otherAddress: string;
+  readonly #securePort: number;
+  readonly #otherPort: number;
   #endsAt = 0;
   #isBroken = false;
   #workers = 1;
@@ -39,12 +41,12 @@ export class Chaos {
   #routerChanges = 0;
   #relaunched: Promise<void> = Promise.resolve();
 
-  /** @param random 0…1 */
-  constructor(host: TestHost, names: readonly string[], otherPort: number, random: () => number) {
+  /** @param ports one for TLS, and one that is listened on at times @param random 0…1 */
+  constructor(host: TestHost, names: readonly string[], ports: readonly [number, number], random: () => number) {
     this.#host = host;
     this.#names = names;
     this.#random = random;
-    this.#otherAddress = `127.0.0.1:${otherPort}`;
+    [this.#securePort, this.#otherPort] = ports;
   }
 
   /** From an installation of its own, which can be upgraded. */
@@ -203,9 +205,10 @@ export class Chaos {
         },
       ]),
     );
-    const main = `127.0.0.1:${host.routerPort}`;
-    const listen = this.#listensTwice ? [main, this.#otherAddress] : [main];
-    await host.write(services, { router: { listen, workers: this.#workers } });
+    const listen = [`127.0.0.1:${host.routerPort}`, `https://127.0.0.1:${this.#securePort}`];
+    if (this.#listensTwice) listen.push(`127.0.0.1:${this.#otherPort}`);
+    const tls = { certificates: [certificateFiles('first')] };
+    await host.write(services, { router: { listen, tls, workers: this.#workers } });
     await this.#order(() => host.apply());
   }
 

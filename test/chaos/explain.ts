@@ -7,8 +7,8 @@
  */
 import type { Failure, Happening, Manner, Witnesses } from './history.ts';
 
-/** A process that is killed takes connections until the kernel has closed them. */
-const dying = 300;
+/** A process that is killed takes connections until the kernel has closed them, and its neighbours have read that. */
+const dying = 1_000;
 /** What comes of a connection that is reset. */
 const resets: ReadonlySet<Manner> = new Set(['reset', 'cut short', 'closed']);
 /** Until all who had to do with it know. */

@@ -1,6 +1,6 @@
 /** What was asked for, what was done meanwhile, and when: in ms of the clock that all processes of a host share. */
 
-export const requestKinds = ['get', 'slow get', 'new connection', 'post', 'slow reader', 'websocket'] as const;
+export const requestKinds = ['get', 'slow get', 'new connection', 'post', 'slow reader', 'websocket', 'http2'] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
 /** `refusal`: an answer of another status than 200. `unreachable`: no connection. */
