@@ -33,6 +33,6 @@ const runs = [
   ['env', 'SLIPWAY_TEST_CYCLES=200', ...test, 'test/integration/leftovers.test.ts'],
   ['--systemd', ...test, 'test/vm/systemd.ts'],
 ];
-const failed = runs.filter(args => spawnSync('test/vm/run.sh', args, { stdio: 'inherit' }).status !== 0);
+const failed = runs.filter(args => spawnSync('sh', ['test/vm/run.sh', ...args], { stdio: 'inherit' }).status !== 0);
 for (const args of failed) console.error(`failed: test/vm/run.sh ${args.join(' ')}`);
 process.exit(failed.length === 0 ? 0 : 1);

@@ -11,7 +11,7 @@ import type { Backend, LaunchOrder, TreeRecord } from '../../src/processes/contr
 import { createProcessHost } from '../../src/processes/host.ts';
 import { launch, launchFailure } from '../../src/processes/launcher.ts';
 import { nothingPrepared } from '../../src/processes/process-limits.ts';
-import { eventually } from '../helpers/eventually.ts';
+import { eventually, patience } from '../helpers/eventually.ts';
 import { exitOf, isGone, program, unusable } from '../helpers/process-host.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -25,7 +25,7 @@ interface Daemon {
   readonly whyNoCgroup?: string;
 }
 
-describe('process trees and their daemons', { timeout: 300_000 }, () => {
+describe('process trees and their daemons', { timeout: 300_000 * patience }, () => {
   it('go on when the daemon is killed, and belong to the next one', async t => {
     const home = await tempDir(t);
     const daemon = await startDaemon(t, home, stay);
@@ -116,7 +116,10 @@ describe('process trees and their daemons', { timeout: 300_000 }, () => {
 
 const v2 = { name: 'cgroup-v2', backend: 'cgroup-v2', procfs: true } as const;
 
-describe('a cgroup v2 that is delegated', { skip: !isRoot || (await unusable(v2)), timeout: 300_000 }, () => {
+describe('a cgroup v2 that is delegated', {
+  skip: !isRoot || (await unusable(v2)),
+  timeout: 300_000 * patience,
+}, () => {
   /** A group made by somebody else, and a command that starts another inside of it. */
   function delegated(t: TestContext, owner: number) {
     const group = `/sys/fs/cgroup/slipway-test-${process.pid}-${owner}`;
@@ -175,7 +178,7 @@ describe('a cgroup v2 that is delegated', { skip: !isRoot || (await unusable(v2)
   });
 });
 
-describe('the launcher', { timeout: 60_000 }, () => {
+describe('the launcher', { timeout: 60_000 * patience }, () => {
   it('never runs the program outside of what it should enter', async t => {
     const home = await tempDir(t);
     const logFile = join(home, 'out.log');
