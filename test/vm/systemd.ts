@@ -14,7 +14,6 @@ import { homeId } from '../../src/processes/marker.ts';
 import { socketPath } from '../../src/router-link/socket-path.ts';
 import { appPackage } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
-import { program } from '../helpers/process-host.ts';
 import { SteadyRequests } from '../helpers/steady-requests.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -71,11 +70,14 @@ async function pids(): Promise<readonly (number | undefined)[]> {
 async function unnoticed(what: () => Promise<void> | void): Promise<void> {
   const then = await pids();
   const requests = new SteadyRequests(port);
-  await what();
-  assert.deepEqual(await pids(), then, 'the same processes');
-  const sofar = requests.count;
-  await eventually('requests after it', () => requests.count > sofar + 3);
-  assert.deepEqual(await requests.stop(), []);
+  try {
+    await what();
+    assert.deepEqual(await pids(), then, 'the same processes');
+    const sofar = requests.count;
+    await eventually('requests after it', () => requests.count > sofar + 3);
+  } finally {
+    assert.deepEqual(await requests.stop(), []);
+  }
 }
 
 describe('under systemd', { concurrency: 1 }, () => {
@@ -137,7 +139,7 @@ describe('under systemd', { concurrency: 1 }, () => {
 
   it('loses an instance that takes too much memory, and nothing else', () =>
     unnoticed(async () => {
-      const command = [process.execPath, program('hold-memory.mjs'), '400'];
+      const command = [process.execPath, 'hold-memory.mjs', '400'];
       const hog = { package: join(root, 'test/fixtures/programs'), command, port: false, restart: { policy: 'never' } };
       write({ app, hog: { ...hog, limits: { memory: '96Mi' } } });
       systemctl('reload', 'slipway');
