@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { codeOf } from './cgroup.ts';
 import type { Enforcement } from './contract.ts';
 import { type Appliers, type Asked, enforce, type LimitKey, Unavailable } from './enforcement.ts';
@@ -32,6 +32,8 @@ export interface Privileges {
   readonly mostOpenFiles: number;
   readonly mostCoreDump: number;
   readonly oomScore: number | undefined;
+  /** Its own. */
+  readonly niceness: number;
 }
 
 /** Bits of capabilities(7). */
@@ -51,6 +53,7 @@ export function ownPrivileges(): Privileges {
     mayRaisePriority: (effective & (1n << sysNice)) !== 0n,
     mostOpenFiles: hard('Max open files'),
     mostCoreDump: hard('Max core file size'),
+    niceness: getPriority(),
     oomScore: existsSync(oomScoreFile) ? Number(read(oomScoreFile)) : undefined,
   };
 }
@@ -79,10 +82,12 @@ export function prepareProcess(
   });
   const attributes = enforce('process', asked, {
     nice: (value = 0) => {
-      if (value < 0 && !privileges.mayRaisePriority) throw new Unavailable('the daemon may not raise a priority');
+      // What the program gets counts from what the daemon has.
+      const added = value - privileges.niceness;
+      if (added < 0 && !privileges.mayRaisePriority) throw new Unavailable('the daemon may not raise a priority');
       const nice = findProgram('nice');
       if (nice === undefined) throw new Unavailable('there is no `nice` on this host');
-      wrapper.push(nice, '-n', String(value));
+      if (added !== 0) wrapper.push(nice, '-n', String(added));
       return undefined;
     },
     oomScoreAdjust: (value = 0) => {
