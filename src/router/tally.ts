@@ -2,7 +2,8 @@
  * What all workers counted, as one.
  *
  * - A counter never goes back while this worker lives: of a worker that ended, the last numbers stay.
- * - An answer takes no longer than {@link patience}: of a worker that gives none, the last numbers stand in.
+ * - An answer takes no longer than {@link patience}, or {@link firstPatience}: of a worker that gives none, the last
+ *   numbers stand in.
  */
 import type { Milliseconds } from '../domain/clock.ts';
 import { isAlive, nameOf, type ProcessIdentity } from '../router-link/identity.ts';
@@ -10,6 +11,8 @@ import type { Counts } from '../router-link/messages.ts';
 import { gauges, type RouterStats } from '../router-link/protocol.ts';
 
 const patience: Milliseconds = 500;
+/** For one of whom nothing is known yet: without it the sum would go back. Less than whoever asks waits for. */
+const firstPatience: Milliseconds = 1_500;
 
 interface Known {
   readonly worker: ProcessIdentity;
@@ -78,7 +81,8 @@ export class Tally<Peer> {
     const answered = new Promise<void>(resolve => {
       this.#answered = resolve;
     });
-    const timer = setTimeout(() => this.#answered?.(), patience);
+    const isKnown = others.every(worker => this.#known.has(nameOf(worker)));
+    const timer = setTimeout(() => this.#answered?.(), isKnown ? patience : firstPatience);
     for (const peer of this.#peers.keys()) this.#ask(peer);
     await answered;
     clearTimeout(timer);

@@ -156,11 +156,11 @@ test('counters go on over a succession, and begin anew together after a crash of
   await eventually('it is answered', () => held.received.includes('200 OK'));
   const old = router.processes();
   await router.link.ensure([address, '127.0.0.1:0']);
-  assert.equal(requestsOf(await router.link.stats()), 31);
+  await eventually('all to be counted', async () => requestsOf(await router.link.stats()) === 31);
   await running(router, 3);
   held.socket.destroy();
   await eventually('those before have ended', () => !old.some(isAlive));
-  assert.equal(requestsOf(await router.link.stats()), 31);
+  await eventually('all to be counted', async () => requestsOf(await router.link.stats()) === 31);
   for (let request = 0; request < 30; request++) await fetchOnce(portOf(address));
   const { worker } = router.record;
   signalProcess(worker, 'SIGKILL');
