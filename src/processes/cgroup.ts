@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import { SlipwayError } from '../domain/errors.ts';
 import { pause } from './enclosure.ts';
+import { counterIn } from './kept-file.ts';
 import { isLiving } from './procfs.ts';
 
 export function codeOf(error: unknown): string {
@@ -24,9 +25,7 @@ export function readSetting(group: string, file: string): string | undefined {
 
 /** The number in a `name number` line. */
 export function readCounter(group: string, file: string, name: string): number | undefined {
-  const text = readSetting(group, file);
-  const line = text?.split('\n').find(candidate => candidate.startsWith(`${name} `));
-  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+  return counterIn(readSetting(group, file), name);
 }
 
 /** The number that is all there is in the file. */

@@ -23,7 +23,7 @@ import { codeOf } from './cgroup.ts';
 import type { Command, LaunchOrder, TreeRecord } from './contract.ts';
 import { markerVariable } from './marker.ts';
 import { nothingPrepared, type Preparation } from './process-limits.ts';
-import { chainBeside, chainInto, type Shell } from './sandbox/chain.ts';
+import { chainBeside, chainInto, returned, type Shell } from './sandbox/chain.ts';
 import type { SandboxUser } from './sandbox/contract.ts';
 import { holdEnvironment } from './sandbox/held-environment.ts';
 import { sandboxTools } from './sandbox/support.ts';
@@ -111,9 +111,10 @@ export function besideOf(
     throw new SlipwayError('SLIP_LAUNCH_FAILED', 'cannot run beside the instance: it has not entered its sandbox yet');
   }
   const { env: held, giveBack } = holdEnvironment(env);
-  const { words, unset } = shellFor(held);
-  const last = giveBack === '' ? [] : [...words, '-c', `${unset}\n${giveBack}\nexec "$@"`, name];
-  const wrapper = [...chainBeside(identity.pid, sandbox, sandboxTools(sandbox), cwd), ...last];
+  const wrapper = [
+    ...chainBeside(identity.pid, sandbox, sandboxTools(sandbox), cwd),
+    ...returned(shellFor(held), giveBack),
+  ];
   return { argv: launcher(entrances, { ...nothingPrepared, wrapper }, argv, held), cwd: '/', env: held };
 }
 

@@ -37,19 +37,24 @@ export interface Shell {
 export function chainInto(
   sandbox: Sandbox,
   tools: Tools,
-  { words, unset }: Shell,
+  shell: Shell,
   cwd: string,
   giveBack: string,
 ): readonly string[] {
   const { level, mountList, root, user, capabilities, filter, report } = sandbox;
+  const { words, unset } = shell;
   const script = (text: string) => [...words, '-c', `${unset}\nmount=${tools.mount}${text}`, name];
   const ownMounts = [tools.unshare, '--mount', '--propagation', 'private', '--'];
   const inside =
     level === 'standard'
       ? [...script(standardScript), mountList, tools.unshare, '--root', root, '--wd', cwd, '--']
       : [...script(strictScript), mountList, filter, report, ...bubble(sandbox, tools, cwd)];
-  const last = giveBack === '' ? [] : [...words, '-c', `${unset}\n${giveBack}\nexec "$@"`, name];
-  return [...ownMounts, ...inside, ...dropPrivileges(tools, user, capabilities), ...last];
+  return [...ownMounts, ...inside, ...dropPrivileges(tools, user, capabilities), ...returned(shell, giveBack)];
+}
+
+/** The last step, as the user that the program has: what was held of its environment is its own again. */
+export function returned({ words, unset }: Shell, giveBack: string): readonly string[] {
+  return giveBack === '' ? [] : [...words, '-c', `${unset}\n${giveBack}\nexec "$@"`, name];
 }
 
 /** What `setpriv` needs to become another user, and to give up what it needed. */
