@@ -1,10 +1,20 @@
 /**
  * The extensions behind the size of a chunk (RFC 9112, section 7.1.1): `;name`, `;name=token`, `;name="text"`, with
- * whitespace around each mark. They are passed on, so that what isn't of this form is refused: servers differ about it.
+ * whitespace around each mark, but not at the end. They are passed on, so that what isn't of this form is refused: servers differ about it.
  */
 import { isText, isToken, octet } from './octets.ts';
 
-const at = { name: 0, inName: 1, afterName: 2, value: 3, inToken: 4, inQuotes: 5, escaped: 6, afterValue: 7 } as const;
+const at = {
+  name: 0,
+  inName: 1,
+  afterName: 2,
+  value: 3,
+  inToken: 4,
+  inQuotes: 5,
+  escaped: 6,
+  quoted: 7,
+  afterValue: 8,
+} as const;
 type State = (typeof at)[keyof typeof at];
 
 const mark = { quote: 34, equals: 61, backslash: 92 } as const;
@@ -20,7 +30,7 @@ export class ChunkExtension {
   /** Whether a line may end here. */
   get isWhole(): boolean {
     const state = this.#state;
-    return state === at.inName || state === at.afterName || state === at.inToken || state === at.afterValue;
+    return state === at.inName || state === at.inToken || state === at.quoted;
   }
 
   /** @returns whether the octet fits */
@@ -45,11 +55,12 @@ export class ChunkExtension {
         return code !== mark.equals && this.#between(code, at.afterValue);
       case at.inQuotes:
         if (code === mark.backslash) this.#state = at.escaped;
-        else if (code === mark.quote) this.#state = at.afterValue;
+        else if (code === mark.quote) this.#state = at.quoted;
         return isText[code] === 1;
       case at.escaped:
         this.#state = at.inQuotes;
         return isText[code] === 1;
+      case at.quoted:
       case at.afterValue:
         return code !== mark.equals && this.#between(code, at.afterValue);
       default:

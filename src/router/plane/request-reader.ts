@@ -30,6 +30,8 @@ export interface RequestTaker {
   begun(head: RequestHead, bytes: Buffer, start: number, end: number): void;
   /** Octets [start, end) of its body came later. */
   continued(bytes: Buffer, start: number, end: number): void;
+  /** Octets behind the request under way are kept. */
+  review(): void;
   rejected(rejection: Rejection): void;
 }
 
@@ -86,9 +88,14 @@ export class RequestReader {
     this.isReading = false;
   }
 
-  /** Reads on in the body of the request under way. */
+  /** Reads on in the body of the request under way. What comes behind it is none of it, and is not told as such. */
   readBody(bytes: Buffer, start: number, end: number): void {
     const { body } = this;
+    if (body.done) {
+      this.#hold(bytes, start, end);
+      this.#taker.review();
+      return;
+    }
     const stop = body.take(bytes, start, end);
     if (body.rejection) {
       this.#taker.rejected(body.rejection);

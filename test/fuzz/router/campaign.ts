@@ -35,7 +35,7 @@ export async function campaign<T>(
   if (!outcome.failed) return;
   const [value] = outcome.counterexample ?? [];
   if (value !== undefined) writeFileSync(file, `${JSON.stringify([...known, value], null, 2)}\n`);
-  throw new Error(fc.defaultReportMessage(outcome));
+  throw new Error(fc.defaultReportMessage(outcome), { cause: outcome.errorInstance });
 }
 
 /** `text` cut into pieces of these lengths, and the rest. */

@@ -1,5 +1,5 @@
 /** Bodies in chunks: sizes, extensions and trailers (RFC 9112, section 7; RFC 9110, section 6.5). */
-import { answers, type Case, ok, passes, post, response } from './row.ts';
+import { answers, type Case, get, ok, passes, post, response } from './row.ts';
 
 const chunked = 'Transfer-Encoding: chunked';
 const last = '0\r\n\r\n';
@@ -51,6 +51,15 @@ export const chunks: readonly Case[] = [
   badChunk('RFC 9112 7.1.1', 'an extension without end is refused', `3;${'a'.repeat(17_000)}`),
   badChunk('RFC 9112 7.1.1', 'an extension without a name is refused', '3;\r\nabc\r\n'),
   badChunk('RFC 9112 7.1.1', 'an extension without a value behind = is refused', '3;a=\r\nabc\r\n'),
+  badChunk('RFC 9112 7.1.1', 'whitespace behind the name of an extension is refused', '3;a \r\nabc\r\n'),
+  badChunk('RFC 9112 7.1.1', 'whitespace behind the value of an extension is refused', '3;a=b\t\r\nabc\r\n'),
+  badChunk('RFC 9112 7.1.1', 'whitespace behind quotes is refused', '3;a="b" \r\nabc\r\n'),
+  passes(
+    'RFC 9112 7.1.1',
+    'whitespace between the parts of extensions passes',
+    `${post(chunked)}3; a ;b = c ; d\t=\t"e" ;f\r\nabc\r\n0\r\n\r\n`,
+    `${post(chunked)}3; a ;b = c ; d\t=\t"e" ;f\r\nabc\r\n0\r\n\r\n`,
+  ),
   badChunk('RFC 9112 7.1.1', 'an extension with a bare LF is refused', '3;a\nabc\r\n'),
   badChunk('RFC 9112 7.1.1', 'an extension with a bare CR is refused', '3;a\rb\r\nabc\r\n'),
   badChunk('RFC 9112 7.1.1', 'an extension with NUL is refused', '3;\0\r\nabc\r\n'),
@@ -59,6 +68,13 @@ export const chunks: readonly Case[] = [
     'trailers of a request pass, but for those that may not be any',
     `${post(chunked, 'Trailer: X-Sum')}1\r\na\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nHost: y\r\nX-Forwarded-For: me\r\n\r\n`,
     `${post('Trailer: X-Sum', chunked)}1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n`,
+  ),
+  passes(
+    'RFC 9112 7.1.2',
+    'they pass once, though what follows is there already',
+    `${post(chunked)}1\r\na\r\n0\r\nX: 1\r\n\r\n${get}`,
+    `${post(chunked)}1\r\na\r\n0\r\nX: 1\r\n\r\n${get}`,
+    { answer: ok + ok },
   ),
   answers(
     'RFC 9112 7.1.2',
