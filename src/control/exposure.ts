@@ -2,7 +2,7 @@
  * Runtimes that lie where only the daemon's user may look, such as `/root/.nvm`: what hides them is made an empty folder
  * for a sandboxed instance, with nothing in it but the runtime.
  */
-import { realpath, stat } from 'node:fs/promises';
+import { realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { VisibleFolder } from '../processes/sandbox/contract.ts';
 
@@ -12,12 +12,12 @@ export interface Exposure {
 }
 
 /** @param programs absolute paths of what must be there */
-export async function exposureOf(programs: readonly string[]): Promise<Exposure> {
+export function exposureOf(programs: readonly string[]): Exposure {
   const hidden = new Set<string>();
   const visible = new Set<string>();
   for (const program of programs) {
-    for (const path of new Set([program, await realpath(program).catch(() => program)])) {
-      const closed = await closedFolder(path);
+    for (const path of new Set([program, resolved(program)])) {
+      const closed = closedFolder(path);
       if (closed === undefined) continue;
       hidden.add(closed);
       // `bin/node` needs `lib/` beside it; but a program directly in the closed folder must not open all of that.
@@ -31,16 +31,20 @@ export async function exposureOf(programs: readonly string[]): Promise<Exposure>
   };
 }
 
+function resolved(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
+}
+
 /** The outermost folder on the way that not everybody may enter. */
-async function closedFolder(path: string): Promise<string | undefined> {
+function closedFolder(path: string): string | undefined {
   const folders: string[] = [];
   for (let at = dirname(path); at !== '/'; at = dirname(at)) folders.unshift(at);
-  for (const folder of folders) {
-    const mode = await stat(folder).then(
-      ({ mode }) => mode,
-      () => 0o1,
-    );
-    if ((mode & 0o1) === 0) return folder;
-  }
-  return undefined;
+  return folders.find(folder => {
+    const found = statSync(folder, { throwIfNoEntry: false });
+    return found !== undefined && (found.mode & 0o1) === 0;
+  });
 }

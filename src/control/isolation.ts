@@ -4,7 +4,8 @@
  * - A level that was asked for is given, or the instance is not started. Only where nothing was asked for may there be
  *   less than `standard`, and then it is said why.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '../domain/errors.ts';
 import type { IsolationLevel, IsolationSpec } from '../domain/isolation-spec.ts';
@@ -42,6 +43,9 @@ export class Isolation {
   readonly #support: SandboxSupport;
   readonly #users: Users;
   readonly #quarters: Quarters;
+  #isReady = false;
+  /** Lists of users and groups, by name, as this daemon left them. */
+  readonly #written = new Map<string, string>();
 
   constructor(home: string, support: SandboxSupport, users: Users) {
     this.#home = home;
@@ -94,7 +98,7 @@ export class Isolation {
   /** Once nothing of it runs any more. */
   async clear(key: string): Promise<void> {
     await this.#quarters.clear(key);
-    for (const file of ['mounts', 'report']) await rm(this.#file(`${key}.${file}`), { force: true });
+    for (const file of ['mounts', 'report']) await removeFile(this.#file(`${key}.${file}`));
   }
 
   async #sandbox(level: 'standard' | 'strict', { id, key, revision, place }: Tenant): Promise<Sandbox> {
@@ -104,7 +108,7 @@ export class Isolation {
     }
     const { isolation } = revision.spec;
     const user = await this.#userOf(id.service, isolation);
-    const exposed = await exposureOf([revision.runtime.path, revision.launch.argv[0] ?? ''].filter(Boolean));
+    const exposed = exposureOf([revision.runtime.path, revision.launch.argv[0] ?? ''].filter(Boolean));
     const data = this.#quarters.dataOf(id);
     const tmp = this.#quarters.tmpOf(key);
     const release = join(this.#home, 'releases', revision.release);
@@ -162,13 +166,22 @@ export class Isolation {
     };
   }
 
-  /** Written anew where the host's own lists, or the users, have changed. */
+  /** What all instances see in place of the host's: written anew where that, or the users, have changed. */
   async #writeCommonFiles(): Promise<void> {
-    await mkdir(this.#file('root'), { recursive: true, mode: 0o755 });
+    if (!this.#isReady) await this.#makeFolder();
     const { passwd, group } = await this.#users.entries();
-    await replace(this.#file('passwd'), (await readFile('/etc/passwd', 'utf8')) + passwd);
-    await replace(this.#file('group'), (await readFile('/etc/group', 'utf8')) + group);
+    for (const [name, own] of Object.entries({ passwd, group })) {
+      const content = readFileSync(`/etc/${name}`, 'utf8') + own;
+      if (this.#written.get(name) === content) continue;
+      await replace(this.#file(name), Buffer.from(content));
+      this.#written.set(name, content);
+    }
+  }
+
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.#file('root'), { recursive: true, mode: 0o755 });
     if (isKnownArchitecture(process.arch)) await replace(this.#file('filter'), seccompFilter(process.arch));
+    this.#isReady = true;
   }
 
   #file(name: string): string {
@@ -177,8 +190,14 @@ export class Isolation {
 }
 
 /** In place: instances that run have these files mounted. */
-async function replace(path: string, content: string | Buffer): Promise<void> {
+async function replace(path: string, content: Buffer): Promise<void> {
   const before = await readFile(path).catch(() => undefined);
-  if (before?.equals(Buffer.from(content))) return;
+  if (before?.equals(content)) return;
   await writeFile(path, content, { mode: 0o644 });
+}
+
+async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }

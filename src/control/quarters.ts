@@ -43,11 +43,15 @@ export class Quarters {
   async prepare(id: InstanceId, key: string, user: SandboxUser | undefined): Promise<void> {
     const data = this.dataOf(id);
     await mkdir(data, { recursive: true, mode: 0o755 });
-    await chmod(data, 0o700);
-    await give(data, user);
+    const found = await lstat(data);
+    if ((found.mode & 0o7777) !== 0o700) await chmod(data, 0o700);
+    if (user && (found.uid !== user.uid || found.gid !== user.gid)) await give(data, user);
     const tmp = this.tmpOf(key);
-    await rm(tmp, { recursive: true, force: true });
-    await mkdir(tmp, { recursive: true, mode: 0o755 });
+    const isNew = (await mkdir(tmp, { recursive: true, mode: 0o755 })) !== undefined;
+    if (!isNew) {
+      await rm(tmp, { recursive: true, force: true });
+      await mkdir(tmp, { mode: 0o755 });
+    }
     await chmod(tmp, 0o1777);
     if (user) await chown(tmp, user.uid, user.gid);
   }
@@ -61,9 +65,9 @@ export class Quarters {
     secrets: Readonly<Record<string, SecretSpec>>,
     user: SandboxUser | undefined,
   ): Promise<string | undefined> {
+    if (Object.keys(secrets).length === 0) return undefined;
     const folder = join(await this.secretsFolder(), key);
     await rm(folder, { recursive: true, force: true });
-    if (Object.keys(secrets).length === 0) return undefined;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const [name, { file }] of Object.entries(secrets)) {
       const path = join(folder, name);
@@ -102,11 +106,8 @@ async function readSecret(name: string, file: string): Promise<Buffer> {
   }
 }
 
-/** With all that is in it, where it was somebody else's before. */
-async function give(folder: string, user: SandboxUser | undefined): Promise<void> {
-  if (user === undefined) return;
-  const { uid, gid } = await lstat(folder);
-  if (uid === user.uid && gid === user.gid) return;
+/** With all that is in it: it was somebody else's before. */
+async function give(folder: string, user: SandboxUser): Promise<void> {
   await promisify(execFile)('chown', ['-R', '-h', `${user.uid}:${user.gid}`, folder]);
 }
 

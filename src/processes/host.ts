@@ -20,7 +20,8 @@ import type {
 import { type Containment, type Enclosure, killAll, serviceOf } from './enclosure.ts';
 import { askedOf } from './enforcement.ts';
 import { ExitWatch } from './exit-watch.ts';
-import { coreBlockSize, launch, launchFailure } from './launcher.ts';
+import { coreBlockSize } from './launch-line.ts';
+import { launch, launchFailure } from './launcher.ts';
 import { adoptedMain, childMain, type MainProcess, wrappedMain } from './main-process.ts';
 import { homeId, marker } from './marker.ts';
 import { NoCgroup } from './no-cgroup.ts';

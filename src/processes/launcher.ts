@@ -7,58 +7,20 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  openSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { SlipwayError } from '../domain/errors.ts';
 import { codeOf } from './cgroup.ts';
 import type { Command, LaunchOrder, TreeRecord } from './contract.ts';
+import { launcher, shellFor } from './launch-line.ts';
 import { markerVariable } from './marker.ts';
 import { nothingPrepared, type Preparation } from './process-limits.ts';
-import { chainBeside, chainInto, returned, type Shell } from './sandbox/chain.ts';
+import { chainBeside, chainInto, launcherName, returned } from './sandbox/chain.ts';
 import type { SandboxUser } from './sandbox/contract.ts';
 import { holdEnvironment } from './sandbox/held-environment.ts';
 import { sandboxTools } from './sandbox/support.ts';
 
-const name = 'slipway-launch';
-
-/** Arguments: values and the files to write them to in turns, `--`, the command. */
-const script = (ulimits: readonly string[], umask: number) => `
-while [ "$1" != -- ]; do
-  echo "$1" >"$2" || { echo "${name}: cannot write to $2" >&2; exit 125; }
-  shift 2
-done
-shift
-${ulimits.map(limit => `ulimit ${limit} || { echo "${name}: cannot set ulimit ${limit}" >&2; exit 125; }\n`).join('')}umask ${umask.toString(8).padStart(4, '0')}
-exec "$@"`;
-
-/** Exit codes of the script where it can't enter, and of `sh` where it can't execute. */
+/** Exit codes of a launcher where it can't enter, and of `sh` where it can't execute. */
 const failureCodes: readonly (number | undefined)[] = [125, 126, 127];
-
-type Environment = Readonly<Record<string, string>>;
-
-/**
- * The command line of a launcher.
- * @throws SlipwayError SLIP_LAUNCH_FAILED when no shell here can hand on such an environment
- */
-export function launcher(
-  entrances: readonly string[],
-  { ulimits, writes, wrapper, umask }: Preparation,
-  argv: readonly string[],
-  env: Environment,
-): readonly string[] {
-  const { words, unset } = shellFor(env);
-  const written = [...entrances.map(file => ['0', file]), ...writes.map(({ value, file }) => [String(value), file])];
-  return [...words, '-c', `${unset}${script(ulimits, umask)}`, name, ...written.flat(), '--', ...wrapper, ...argv];
-}
 
 /**
  * Starts the order's command in what the entrances lead to, under `mark`, as the leader of a new session.
@@ -72,13 +34,9 @@ export async function launch(
 ): Promise<Launched> {
   const { sandbox } = order;
   const { env, giveBack } = sandbox ? holdEnvironment(order.env) : { env: order.env, giveBack: '' };
-  const into = sandbox ? chainInto(sandbox, sandboxTools(sandbox), shellFor(env), order.cwd, giveBack) : [];
-  const prepared = {
-    ...preparation,
-    wrapper: [...preparation.wrapper, ...into],
-    ...(sandbox && { umask: sandbox.umask }),
-  };
-  const [shell = '', ...args] = launcher(entrances, prepared, order.argv, env);
+  const chain = sandbox && chainInto(sandbox, sandboxTools(sandbox), shellFor(env), order.cwd, giveBack);
+  const prepared = { ...preparation, ...(sandbox && { umask: sandbox.umask }) };
+  const [shell = '', ...args] = launcher(entrances, prepared, order.argv, env, chain);
   const log = openLog(order.logFile, sandbox?.user);
   let child: ChildProcess;
   try {
@@ -138,28 +96,9 @@ export interface Launched {
 export function launchFailure(logFile: string, code: number | undefined): string | undefined {
   if (!failureCodes.includes(code)) return undefined;
   const lines = tail(logFile).trimEnd().split('\n');
-  const foreign = lines.findLastIndex(line => !line.startsWith(`${name}: `));
-  const own = lines.slice(foreign + 1).map(line => line.slice(name.length + 2));
+  const foreign = lines.findLastIndex(line => !line.startsWith(`${launcherName}: `));
+  const own = lines.slice(foreign + 1).map(line => line.slice(launcherName.length + 2));
   return own.length > 0 ? own.join('; ') : undefined;
-}
-
-/** `dash` and others drop variables whose names aren't POSIX names, such as `spring.profiles.active`. */
-function shellFor(env: Environment): Shell {
-  // Shells set these by themselves; they are the program's only if the order says so.
-  const strangers = ['PWD', 'OLDPWD', 'SHLVL'].filter(variable => !Object.hasOwn(env, variable));
-  const unset = strangers.length > 0 ? `unset ${strangers.join(' ')}` : '';
-  const strange = Object.keys(env).find(variable => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable));
-  if (strange === undefined) return { words: ['/bin/sh'], unset };
-  if (existsSync('/bin/bash')) return { words: ['/bin/bash', '-p'], unset };
-  throw new SlipwayError(
-    'SLIP_LAUNCH_FAILED',
-    `cannot pass on the variable ${JSON.stringify(strange)}: its name is none that /bin/sh hands on; rename it, or install bash`,
-  );
-}
-
-/** Of `ulimit -c`: bash counts in kilobytes, but where it is told to be a POSIX shell. */
-export function coreBlockSize(env: Environment): number {
-  return shellFor(env).words[0] === '/bin/sh' ? 512 : 1024;
 }
 
 /** An instance with a user of its own may open it again, as `/dev/stdout`. */

@@ -6,7 +6,7 @@ import { CgroupV1 } from './cgroup-v1.ts';
 import { CgroupV2 } from './cgroup-v2.ts';
 import type { Backend } from './contract.ts';
 import type { Containment, Enclosure } from './enclosure.ts';
-import { launcher } from './launcher.ts';
+import { launcher } from './launch-line.ts';
 import { type CgroupMounts, parseCgroupMounts } from './mounts.ts';
 import { nothingPrepared } from './process-limits.ts';
 

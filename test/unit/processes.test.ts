@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { cpuBandwidth } from '../../src/processes/cgroup.ts';
 import { ExitWatch } from '../../src/processes/exit-watch.ts';
 import { kin } from '../../src/processes/kinship.ts';
-import { launcher } from '../../src/processes/launcher.ts';
+import { launcher } from '../../src/processes/launch-line.ts';
 import { ownCgroup, parseCgroupMounts } from '../../src/processes/mounts.ts';
 import { nothingPrepared } from '../../src/processes/process-limits.ts';
 import type { ProcessStat, Vigil } from '../../src/processes/process-table.ts';

@@ -63,7 +63,7 @@ describe('the way into a sandbox', () => {
 
   it('drops all privileges last, whatever the level', () => {
     for (const level of ['standard', 'strict'] as const) {
-      const chain = chainInto({ ...sandbox, level }, tools, shell, '/cwd', '');
+      const chain = chainInto({ ...sandbox, level }, tools, shell, '/cwd', '').inside;
       const drop = chain.lastIndexOf('/s');
       assert.deepEqual(chain.slice(drop), [
         '/s',
@@ -82,7 +82,7 @@ describe('the way into a sandbox', () => {
   });
 
   it('keeps the capabilities that were asked for, and no other', () => {
-    const chain = chainInto({ ...sandbox, capabilities: ['NET_BIND_SERVICE'] }, tools, shell, '/', '');
+    const chain = chainInto({ ...sandbox, capabilities: ['NET_BIND_SERVICE'] }, tools, shell, '/', '').inside;
     assert.ok(chain.includes('--bounding-set=-all,+net_bind_service'));
     assert.ok(chain.includes('--ambient-caps=-all,+net_bind_service'));
   });

@@ -1,5 +1,6 @@
 /**
- * How a program gets into its sandbox: words in front of its command line. Each step becomes the next by `exec`. Pure.
+ * How a program gets into its sandbox: what its launcher does on the way, and words before and behind it. Each becomes
+ * the next by `exec`. Pure.
  *
  * - At level `standard` no process is added: the pid is the program's from the beginning.
  * - At level `strict` there are two more, of `bwrap`: one outside, whose exit code is the program's, and one inside that
@@ -9,22 +10,20 @@ import type { Sandbox } from './contract.ts';
 import { dropPrivileges } from './privileges.ts';
 import type { Tools } from './tools.ts';
 
-/** What the launcher calls itself where it says why it gave up; see `launcher.ts`. */
-const name = 'slipway-launch';
+/** What shells on the way call themselves where they say why they gave up. */
+export const launcherName = 'slipway-launch';
 
-const mountAll = `
-"$mount" --all --fstab "$1" || { echo "${name}: cannot set up the mounts of the sandbox" >&2; exit 125; }
-shift`;
+export interface Chain {
+  /** Words in front of the launcher's shell. */
+  readonly before: readonly string[];
+  /** Commands of that shell, which take their arguments off the front; and what is said where one fails. */
+  readonly steps: readonly { readonly command: string; readonly failure: string }[];
+  readonly stepArgs: readonly string[];
+  /** Words in front of the program. */
+  readonly inside: readonly string[];
+}
 
-/** Arguments: the list of mounts, then what goes on inside. */
-const standardScript = `${mountAll}
-exec "$@"`;
-
-/** Arguments: the list of mounts, the filter of system calls, the report, then what goes on inside. */
-const strictScript = `${mountAll}
-filter=$1 report=$2
-shift 2
-exec "$@" 9<"$filter" 8>"$report"`;
+export const noChain: Chain = { before: [], steps: [], stepArgs: [], inside: [] };
 
 /** The shell that hands on any environment, and what it has to forget of its own. */
 export interface Shell {
@@ -34,27 +33,26 @@ export interface Shell {
 }
 
 /** @param giveBack commands of a shell, to be run as the user that the program has; may be empty */
-export function chainInto(
-  sandbox: Sandbox,
-  tools: Tools,
-  shell: Shell,
-  cwd: string,
-  giveBack: string,
-): readonly string[] {
+export function chainInto(sandbox: Sandbox, tools: Tools, shell: Shell, cwd: string, giveBack: string): Chain {
   const { level, mountList, root, user, capabilities, filter, report } = sandbox;
-  const { words, unset } = shell;
-  const script = (text: string) => [...words, '-c', `${unset}\nmount=${tools.mount}${text}`, name];
-  const ownMounts = [tools.unshare, '--mount', '--propagation', 'private', '--'];
-  const inside =
-    level === 'standard'
-      ? [...script(standardScript), mountList, tools.unshare, '--root', root, '--wd', cwd, '--']
-      : [...script(strictScript), mountList, filter, report, ...bubble(sandbox, tools, cwd)];
-  return [...ownMounts, ...inside, ...dropPrivileges(tools, user, capabilities), ...returned(shell, giveBack)];
+  const isStrict = level === 'strict';
+  const mount = {
+    command: `${tools.mount} --all --fstab "$1" && shift`,
+    failure: 'cannot mount what the sandbox sees',
+  };
+  const open = { command: 'exec 9<"$1" 8>"$2" && shift 2', failure: 'cannot open the files of the sandbox' };
+  const enter = isStrict ? bubble(sandbox, tools, cwd) : [tools.unshare, '--root', root, '--wd', cwd, '--'];
+  return {
+    before: [tools.unshare, '--mount', '--propagation', 'private', '--'],
+    steps: isStrict ? [mount, open] : [mount],
+    stepArgs: isStrict ? [mountList, filter, report] : [mountList],
+    inside: [...enter, ...dropPrivileges(tools, user, capabilities), ...returned(shell, giveBack)],
+  };
 }
 
 /** The last step, as the user that the program has: what was held of its environment is its own again. */
 export function returned({ words, unset }: Shell, giveBack: string): readonly string[] {
-  return giveBack === '' ? [] : [...words, '-c', `${unset}\n${giveBack}\nexec "$@"`, name];
+  return giveBack === '' ? [] : [...words, '-c', `${unset}\n${giveBack}\nexec "$@"`, launcherName];
 }
 
 /** What `setpriv` needs to become another user, and to give up what it needed. */

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { launcher, shellFor } from '../launch-line.ts';
+import { nothingPrepared } from '../process-limits.ts';
 import { chainInto } from './chain.ts';
 import type { Sandbox, SandboxSupport } from './contract.ts';
 import { writeMountList } from './mount-list.ts';
@@ -61,8 +63,9 @@ function trial(level: Sandbox['level'], tools: Tools, folder: string): true | st
     filter,
   };
   writeMountList(sandbox);
-  const words = chainInto(sandbox, tools, { words: ['/bin/sh'], unset: '' }, '/', '');
-  const { status, stderr } = spawnSync(words[0] ?? '', [...words.slice(1), '/bin/sh', '-c', ':'], {
+  const chain = chainInto(sandbox, tools, shellFor({}), '/', '');
+  const [first = '', ...words] = launcher([], nothingPrepared, ['/bin/sh', '-c', ':'], {}, chain);
+  const { status, stderr } = spawnSync(first, words, {
     encoding: 'utf8',
     timeout: 10_000,
     env: {},
