@@ -156,7 +156,7 @@ describe('a cgroup v2 that is delegated', {
     assert.deepEqual(daemon.record.enforcement, [
       { limit: 'memory', asked: 2 ** 26, inForce: 2 ** 26, by: 'cgroup-v2' },
     ]);
-    assert.match(daemon.record.cgroups[0] ?? '', new RegExp(`^${group}/slipway-[0-9a-f]{8}/svc\\.0\\.r1$`));
+    assert.match(daemon.record.cgroups[0] ?? '', new RegExp(`^${group}/slipway-[0-9a-f]{8}/svc/svc\\.0\\.r1$`));
     const own = readFileSync(`/proc/${daemon.process.pid}/cgroup`, 'latin1').trim();
     assert.equal(own, `0::${group.replace('/sys/fs/cgroup', '')}/slipway-daemon`);
     daemon.process.stdin?.end();
