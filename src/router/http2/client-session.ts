@@ -8,17 +8,17 @@
  * - Frames are Node's: it refuses floods of SETTINGS, PING and CONTINUATION, what is out of order, and heads that are
  *   larger than any that are answered. What a client resets is counted here.
  */
-import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Milliseconds } from '../../domain/clock.ts';
+import { http2 } from '../on-demand.ts';
 import type { Connection } from '../plane/connection.ts';
 import type { DataPlane } from '../plane/forwarder.ts';
 import type { Wire, WireOwner } from '../plane/wire.ts';
 import { ClientWire, type ClientWireHost } from './client-wire.ts';
+import { endStream, errorCode } from './codes.ts';
 import { requestLines } from './request-lines.ts';
 import { ResetBudget } from './reset-budget.ts';
-
-const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
 
 const mostStreams = 100;
 /** Of those that wait for a stream. */
@@ -58,7 +58,7 @@ export class ClientSession implements Connection, ClientWireHost {
     this.#since = host.now;
     this.#resets = new ResetBudget(host.now);
     // Somewhat more than is answered, so that what is a little too much gets an answer that says so.
-    this.#session = performServerHandshake(socket, {
+    this.#session = http2().performServerHandshake(socket, {
       maxHeaderListPairs: maxFields + 32,
       maxSessionInvalidFrames: 100,
       settings: { maxConcurrentStreams: mostStreams, maxHeaderListSize: maxHead + 64 * (maxFields + 32) },
@@ -81,7 +81,7 @@ export class ClientSession implements Connection, ClientWireHost {
   takenBack(): void {
     if (this.#session.destroyed || this.#resets.spend(performance.now())) return;
     this.#host.plane.traffic.rejected('http2-resets');
-    this.#session.destroy(new Error('too many resets'), NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy(new Error('too many resets'), errorCode.ENHANCE_YOUR_CALM);
   }
 
   check(now: Milliseconds): void {
@@ -112,12 +112,12 @@ export class ClientSession implements Connection, ClientWireHost {
       this.takenBack();
       return;
     }
-    const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
+    const ended = (flags & endStream) !== 0;
     const lines = requestLines(raw, ended);
     if (typeof lines === 'string') {
       this.#host.plane.traffic.rejected(lines);
       stream.on('error', () => {});
-      stream.close(NGHTTP2_PROTOCOL_ERROR);
+      stream.close(errorCode.PROTOCOL_ERROR);
       return;
     }
     (this.#spare.pop() ?? this.#another()).carry(stream, lines, ended);

@@ -6,14 +6,13 @@
  * - A response that can't be completed ends in RST_STREAM, so that it is not taken for whole (RFC 9113, section 8.1).
  * - The body is as long as the request says, or the stream is reset: nothing behind it is ever read as a request.
  */
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { WireOwner } from '../plane/wire.ts';
+import { errorCode } from './codes.ts';
 import { addFields, trailerLines } from './field-lines.ts';
 import type { RequestLines } from './request-lines.ts';
 import { type Carrying, cutOff, inChunks, noMessage, onWantTrailers, StreamWire } from './stream-wire.ts';
-
-const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_INTERNAL_ERROR } = constants;
 
 export interface ClientWireHost {
   /** It can carry the next stream. */
@@ -83,7 +82,7 @@ export class ClientWire extends StreamWire {
   override reset(): void {
     const { stream } = this;
     this.#close();
-    if (stream) cutOff(stream, NGHTTP2_INTERNAL_ERROR);
+    if (stream) cutOff(stream, errorCode.INTERNAL_ERROR);
   }
 
   protected override opened(head: string): number {
@@ -176,13 +175,13 @@ export class ClientWire extends StreamWire {
 
   /** The rest of the request is not needed after the response (RFC 9113, section 8.1). */
   #letRestBe(stream: ServerHttp2Stream): void {
-    if (!this.#isAsked) stream.close(NGHTTP2_NO_ERROR);
+    if (!this.#isAsked) stream.close(errorCode.NO_ERROR);
   }
 
   #refuse(): void {
     const { stream } = this;
     this.#close();
-    if (stream) cutOff(stream, NGHTTP2_PROTOCOL_ERROR);
+    if (stream) cutOff(stream, errorCode.PROTOCOL_ERROR);
   }
 
   #close(): void {

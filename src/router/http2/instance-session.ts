@@ -1,17 +1,15 @@
 /** One HTTP/2 connection to an instance, without TLS. It is kept for a while when no wire goes over it any more. */
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type ClientSessionRequestOptions,
-  connect,
-  type OutgoingHttpHeaders,
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  ClientSessionRequestOptions,
+  OutgoingHttpHeaders,
 } from 'node:http2';
-
 import type { Socket } from 'node:net';
 import type { Milliseconds } from '../../domain/clock.ts';
 import { connectTo } from '../../sockets/connect.ts';
 import type { Upstream } from '../balancer/upstream.ts';
-
+import { http2 } from '../on-demand.ts';
 import type { ForwardLimits } from '../plane/forwarder.ts';
 
 /** As long as the instance has said nothing else (RFC 9113, section 6.5.2). */
@@ -43,7 +41,7 @@ export class InstanceSession {
     const socket = connectTo(upstream, { noDelay: true });
     this.#socket = socket;
     this.#idle = poolIdle;
-    this.#session = connect('http://instance', {
+    this.#session = http2().connect('http://instance', {
       createConnection: () => socket,
       maxHeaderListPairs: maxFields + 32,
       settings: { enablePush: false, maxHeaderListSize: maxHead + 64 * (maxFields + 32) },

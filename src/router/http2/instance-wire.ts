@@ -5,25 +5,19 @@
  *   takes it, as long as all that was sent on it is still known.
  * - A request that is no longer wanted is reset.
  */
-import { type ClientHttp2Stream, constants, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Stream, Http2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { Readable } from 'node:stream';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { WireOwner } from '../plane/wire.ts';
+import { endStream, errorCode, errorName } from './codes.ts';
 import { addFields, trailerLines } from './field-lines.ts';
 import type { InstanceSession, SessionWire } from './instance-session.ts';
 import { responseLines } from './response-lines.ts';
 import { type Carrying, cutOff, inChunks, onWantTrailers, StreamWire } from './stream-wire.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_FLAG_END_STREAM } = constants;
-
 const mostRemembered = 64 * 1024;
 const mostRepeats = 2;
 const nothing = Buffer.alloc(0);
-const errorNames = new Map<number, string>(
-  Object.entries(constants)
-    .filter(([name]) => /^NGHTTP2_(?!ERR_|FLAG_|SESSION_|STREAM_STATE_|HCAT_|NV_|DEFAULT_|SETTINGS_)/.test(name))
-    .map(([name, code]) => [Number(code), name.slice('NGHTTP2_'.length)]),
-);
 
 export class InstanceWire extends StreamWire implements SessionWire {
   readonly #sessionWithRoom: () => InstanceSession;
@@ -84,7 +78,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     if (this.closed) return;
     const { stream } = this;
     this.#close();
-    if (stream) cutOff(stream, NGHTTP2_CANCEL);
+    if (stream) cutOff(stream, errorCode.CANCEL);
     process.nextTick(() => this.owner.closed(undefined));
   }
 
@@ -134,7 +128,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
 
   responseCame(flags: number, raw: readonly string[]): void {
     const { stream } = this;
-    const lines = responseLines(raw, this.#isHead, (flags & NGHTTP2_FLAG_END_STREAM) !== 0);
+    const lines = responseLines(raw, this.#isHead, (flags & endStream) !== 0);
     this.#isAnswering = true;
     this.#pieces = undefined;
     if (!stream || !lines) {
@@ -188,7 +182,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     this.detach();
     if (this.#isAnswered) return;
     const isRepeated =
-      code === NGHTTP2_REFUSED_STREAM && this.#pieces !== undefined && this.#repeats < mostRepeats && !this.closed;
+      code === errorCode.REFUSED_STREAM && this.#pieces !== undefined && this.#repeats < mostRepeats && !this.closed;
     if (isRepeated) {
       this.#repeats += 1;
       this.#move();
@@ -243,13 +237,13 @@ export class InstanceWire extends StreamWire implements SessionWire {
 
   #refuse(): void {
     const { stream } = this;
-    this.#failReset(NGHTTP2_PROTOCOL_ERROR);
-    if (stream) cutOff(stream, NGHTTP2_PROTOCOL_ERROR);
+    this.#failReset(errorCode.PROTOCOL_ERROR);
+    if (stream) cutOff(stream, errorCode.PROTOCOL_ERROR);
   }
 
   /** The instance has spoken: the request was not just lost with its connection. */
   #failReset(code: number): void {
-    const name = errorNames.get(code) ?? String(code);
+    const name = errorName(code);
     if (!this.closed) this.owner.received(nothing, 0, 0);
     this.#fail(new Error(`the stream was reset: ${name}`));
   }

@@ -1,5 +1,6 @@
 /** The head of an HTTP/2 response as one of HTTP/1.1. */
-import { STATUS_CODES } from 'node:http';
+
+import { reasonPhrase } from '../on-demand.ts';
 import { concernsConnection, isName, isValue } from './field-lines.ts';
 
 export interface ResponseLines {
@@ -39,5 +40,5 @@ export function responseLines(raw: readonly string[], isHead: boolean, ended: bo
   const inChunks = hasBody && !hasLength;
   if (inChunks) fields += 'Transfer-Encoding: chunked\r\n';
   else if (mayHaveBody && !hasLength) fields += 'Content-Length: 0\r\n';
-  return { text: `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields}\r\n`, hasBody, inChunks };
+  return { text: `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fields}\r\n`, hasBody, inChunks };
 }

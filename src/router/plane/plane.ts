@@ -15,7 +15,7 @@ import { bound, boundText, descriptorOf, type ListenAddress, listenOf } from '..
 import type { Upstream } from '../balancer/upstream.ts';
 import { RequestHead } from '../http1/request-head.ts';
 import { ClientSession } from '../http2/client-session.ts';
-import { Terminator } from '../tls/terminator.ts';
+import type { Terminator } from '../tls/terminator.ts';
 import { Client, type ClientHost, type ClientKeeper } from './client.ts';
 import type { Connection, Peer } from './connection.ts';
 import { highestDescriptor } from './descriptors.ts';
@@ -46,8 +46,11 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
   readonly head: RequestHead;
   readonly tick = tick;
   readonly byDocument: boolean;
-  readonly #terminator: Terminator;
   readonly #connections = new Set<Connection>();
+  readonly #ticketKeyPath: string | undefined;
+  /** Loaded with the first listener that needs it. */
+  #terminator: Terminator | undefined;
+  #settings = defaultSettings;
   #proxies = new Networks(defaultSettings.trustedProxies);
   httpsPort: number | false = defaultSettings.redirectToHttps;
   readonly #highestDescriptor = highestDescriptor();
@@ -62,12 +65,12 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
   #emptied: (() => void) | undefined;
 
   constructor(plane: DataPlane, { byDocument = false, ticketKeyPath }: PlaneOptions = {}) {
-    const { log, limits } = plane;
+    const { limits } = plane;
     this.plane = plane;
     this.byDocument = byDocument;
     this.head = new RequestHead(limits);
     this.pools = new Pools(limits, byDocument);
-    this.#terminator = new Terminator(log, ticketKeyPath, defaultSettings);
+    this.#ticketKeyPath = ticketKeyPath;
   }
 
   get now(): Milliseconds {
@@ -96,11 +99,13 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
     this.httpsPort = settings.redirectToHttps;
     this.#http2 = settings.http2;
     this.#proxies = new Networks(settings.trustedProxies);
-    this.#terminator.apply(settings);
+    this.#settings = settings;
+    this.#terminator?.apply(settings);
   }
 
   async listen(address: string, at: ListenAddress | { readonly fd: number }): Promise<Listener> {
     const listen = listenOf(address);
+    if (listen.scheme === 'https') await this.#loadTerminator();
     const server = createServer(
       {
         allowHalfOpen: true,
@@ -144,6 +149,13 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
 
   destroy(): void {
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  async #loadTerminator(): Promise<void> {
+    const { Terminator } = await import('../tls/terminator.ts');
+    if (this.#terminator) return;
+    this.#terminator = new Terminator(this.plane.log, this.#ticketKeyPath, this.#settings);
+    this.#terminator.apply(this.#settings);
   }
 
   #accept(socket: Socket, listen: Listen): void {
@@ -237,7 +249,7 @@ export class Plane implements Forwarder, ClientHost, ClientKeeper, PassageHost {
   #secure(socket: Socket, address: string): void {
     const handshake = new Handshake(socket, () => this.gone(handshake));
     this.#connections.add(handshake);
-    this.#terminator.secure(socket, {
+    this.#terminator?.secure(socket, {
       secured: secured => {
         const tlsVersion = secured.getProtocol()?.replace('TLSv', '');
         const peer: Peer = { address, scheme: 'https', tlsVersion };

@@ -1,7 +1,7 @@
 /** The router's own answers, as RFC 9457 problem details. They tell a client no more than that, the log the rest. */
-import { STATUS_CODES } from 'node:http';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { RejectionStatus } from '../http1/rejection.ts';
+import { reasonPhrase } from '../on-demand.ts';
 
 const codes = {
   404: 'SLIP_NO_ROUTE',
@@ -36,7 +36,7 @@ export function problemResponse({
   fields,
   withBody,
 }: Problem): string {
-  const title = STATUS_CODES[status] ?? '';
+  const title = reasonPhrase(status);
   const body = `${JSON.stringify({ type: 'about:blank', title, status, code, detail })}\n`;
   const head =
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n` +

@@ -1,7 +1,7 @@
 /** Responses of the router's own that a route asks for: redirects, and fixed ones such as a maintenance page. */
-import { STATUS_CODES } from 'node:http';
 import type { Milliseconds } from '../../domain/clock.ts';
 import type { RedirectSpec, RespondSpec } from '../../domain/route-spec.ts';
+import { reasonPhrase } from '../on-demand.ts';
 import type { ContentSource } from './content.ts';
 import { edited, headerEdits } from './header-rules.ts';
 import { type RedirectFacts, redirectLocation } from './redirect.ts';
@@ -60,7 +60,7 @@ export function responding({ status, headers }: RespondSpec, source: ContentSour
 }
 
 function headOf(status: number, fields: string): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields}\r\n`;
+  return `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fields}\r\n`;
 }
 
 /** Compared weakly (RFC 9110, section 13.1.2). */
