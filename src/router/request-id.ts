@@ -11,16 +11,15 @@ const digits = Buffer.from('0123456789abcdef');
 const dash = 45;
 
 const random = Buffer.allocUnsafeSlow(16 * batch);
-const text = Buffer.allocUnsafeSlow(idLength * batch);
-let next = text.length;
+const octets = Buffer.allocUnsafeSlow(idLength * batch);
+let text = '';
+let used = 0;
 
 export function newRequestId(): string {
-  if (next === text.length) {
-    makeBatch();
-    next = 0;
-  }
-  next += idLength;
-  return text.toString('latin1', next - idLength, next);
+  if (used === text.length) makeBatch();
+  const start = used;
+  used += idLength;
+  return text.slice(start, used);
 }
 
 function makeBatch(): void {
@@ -31,8 +30,10 @@ function makeBatch(): void {
     let octet = random[from] as number;
     if (index === 6) octet = (octet & 0x0f) | 0x40; // The version.
     if (index === 8) octet = (octet & 0x3f) | 0x80; // The variant.
-    if (index === 4 || index === 6 || index === 8 || index === 10) text[at++] = dash;
-    text[at++] = digits[octet >> 4] as number;
-    text[at++] = digits[octet & 15] as number;
+    if (index === 4 || index === 6 || index === 8 || index === 10) octets[at++] = dash;
+    octets[at++] = digits[octet >> 4] as number;
+    octets[at++] = digits[octet & 15] as number;
   }
+  text = octets.toString('latin1');
+  used = 0;
 }
