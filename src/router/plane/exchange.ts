@@ -8,8 +8,6 @@
  * - Neither side is read while the other has not taken what came before.
  */
 import type { Milliseconds } from '../../domain/clock.ts';
-import type { ErrorCode } from '../../domain/errors.ts';
-import type { Unavailable } from '../../router-link/protocol.ts';
 import { noKey } from '../balancer/policy.ts';
 import type { Body } from '../http1/body.ts';
 import { forwardedRequest } from '../http1/forwarded-request.ts';
@@ -25,13 +23,12 @@ import { type Attempt, Delivery, type Sender } from './delivery.ts';
 import { type Failure, failure, timeout } from './failure.ts';
 import type { DataPlane } from './forwarder.ts';
 import { joined, write } from './message.ts';
+import { type Answering, OwnAnswers } from './own-answers.ts';
 import { Policing } from './policing.ts';
 import type { Pools } from './pools.ts';
-import { type ProblemStatus, problemResponse } from './problem.ts';
-import { mayStayPlain, redirection, secureLocation } from './redirect.ts';
+import { mayStayPlain } from './redirect.ts';
 import { Reply, type ReplyOwner } from './reply.ts';
 import { Tunnel } from './tunnel.ts';
-import { unavailable } from './unavailable.ts';
 
 /** What all connections have in common. */
 export interface Surroundings {
@@ -45,12 +42,13 @@ export interface Surroundings {
   date(): string;
 }
 
-export class Exchange implements Sender, ReplyOwner {
+export class Exchange implements Sender, ReplyOwner, Answering {
   readonly #around: Surroundings;
   readonly #client: ClientSide;
   readonly #account: Account;
   readonly #delivery: Delivery;
   readonly #policing = new Policing();
+  readonly #own: OwnAnswers;
   readonly #reply: Reply;
   #minor = 1;
   /** The head of the response went out. */
@@ -66,6 +64,7 @@ export class Exchange implements Sender, ReplyOwner {
     this.#around = around;
     this.#client = client;
     this.#account = new Account(around.plane, client);
+    this.#own = new OwnAnswers(around, client, this.#account, this);
     this.#delivery = new Delivery(around.plane, around.pools, this);
     this.#reply = new Reply(client.wire, this);
   }
@@ -87,17 +86,17 @@ export class Exchange implements Sender, ReplyOwner {
     this.#reset(head);
     account.open(head, bytes);
     if (!mayGoOn(head)) {
-      this.#refuse(501, 'the request is not to be forwarded, and the router itself answers none');
+      this.#own.refuse(501, 'the request is not to be forwarded, and the router itself answers none');
       return;
     }
     if (this.#around.httpsPort && origin.scheme === 'http' && !mayStayPlain(head.path)) {
-      this.#redirect(head, this.#around.httpsPort);
+      this.#own.redirect(head, this.#around.httpsPort);
       return;
     }
     const route = this.#around.plane.routes().match(head.hostName, head.path);
     if (!route || (route.service === undefined && !route.policy?.answerer)) {
       account.unrouted();
-      this.#refuse(404, 'no route leads from this host and path to a service');
+      this.#own.refuse(404, 'no route leads from this host and path to a service');
       return;
     }
     const { service, strip, policy } = route;
@@ -110,14 +109,14 @@ export class Exchange implements Sender, ReplyOwner {
       this.#client.rejected(body.rejection);
       return;
     }
-    if (policy && this.#isSettled(head, bytes)) return;
+    if (policy && this.#own.settles(this.#policing, head, bytes)) return;
     const group = service === undefined ? undefined : this.#around.plane.balancer.group(service);
     if (!group) {
-      this.#refuseFor('no-instance');
+      this.#own.unavailable('no-instance');
       return;
     }
     if (!this.#delivery.admit(group, account.startedAt)) {
-      this.#refuseFor('breaker-open', group.breaker?.remaining(account.startedAt));
+      this.#own.unavailable('breaker-open', group.breaker?.remaining(account.startedAt));
       return;
     }
     this.upgrades = canUpgrade(head, body);
@@ -214,7 +213,7 @@ export class Exchange implements Sender, ReplyOwner {
     connection?.destroy();
     if (connection) this.failed(timeout('later', 'it took longer than the route allows'));
     else if (this.#isAnswered) this.#cut();
-    else this.#refuse(504, 'the instance did not answer in time');
+    else this.#own.refuse(504, 'the instance did not answer in time');
     return undefined;
   }
 
@@ -241,7 +240,7 @@ export class Exchange implements Sender, ReplyOwner {
     this.#delivery.answered(head.status, this.#around.now);
     const text = forwardedResponse(bytes, head, {
       requestId: this.#account.requestId,
-      connection: this.#connectionOption(reply.isDelimited),
+      connection: this.connectionOption(reply.isDelimited),
       chunked: reply.isChunked,
       date: head.hasDate ? '' : this.#around.date(),
     });
@@ -341,6 +340,22 @@ export class Exchange implements Sender, ReplyOwner {
     this.#giveUp(reason);
   }
 
+  respond(status: number, text: string, body?: Buffer): void {
+    const { wire } = this.#client;
+    this.#account.sent += text.length + (body?.length ?? 0);
+    wire.write(text);
+    if (body) wire.write(body);
+    this.#account.report(status);
+    this.#over();
+    this.#client.exchanged();
+  }
+
+  /** A client of HTTP/1.1 takes a connection for one that goes on, one of HTTP/1.0 does not. */
+  connectionOption(delimited: boolean): 'close' | 'keep-alive' | undefined {
+    if (!this.#client.answering(delimited)) return 'close';
+    return this.#minor === 0 ? 'keep-alive' : undefined;
+  }
+
   #reset(head: RequestHead): void {
     this.isActive = true;
     this.isHead = head.method === 'HEAD';
@@ -355,19 +370,12 @@ export class Exchange implements Sender, ReplyOwner {
     const failure = this.#failure;
     if (reason === 'retry-refused') this.#account.retryRefused();
     else if (!failure) {
-      this.#refuseFor(reason);
+      this.#own.unavailable(reason);
       return;
     }
     this.#delivery.abandoned(failure?.ours === false, this.#around.now);
-    if (failure?.timedOut) this.#refuse(504, 'the instance did not answer in time');
-    else this.#refuse(502, 'the instance could not be reached or gave no valid answer');
-  }
-
-  /** @param remaining for how long it surely stays so */
-  #refuseFor(reason: Unavailable, remaining: Milliseconds = 0): void {
-    const { code, detail } = unavailable[reason];
-    this.#account.unavailable(reason);
-    this.#refuse(503, detail, `Retry-After: ${Math.max(1, Math.ceil(remaining / 1_000))}\r\n`, code);
+    if (failure?.timedOut) this.#own.refuse(504, 'the instance did not answer in time');
+    else this.#own.refuse(502, 'the instance could not be reached or gave no valid answer');
   }
 
   /** The instance is not read on while the client has not taken what came. */
@@ -375,78 +383,11 @@ export class Exchange implements Sender, ReplyOwner {
     if (this.#reply.isFull) this.#delivery.connection?.wire.pause();
   }
 
-  #refuse(status: ProblemStatus, detail: string, fields = '', code?: ErrorCode): void {
-    const option = this.#connectionOption(true);
-    this.#respond(
-      status,
-      problemResponse({
-        status,
-        code,
-        detail,
-        requestId: this.#account.requestId,
-        date: this.#around.date(),
-        fields: option ? `${fields}Connection: ${option}\r\n` : fields,
-        withBody: !this.isHead,
-      }),
-    );
-  }
-
-  #respond(status: number, text: string, body?: Buffer): void {
-    const { wire } = this.#client;
-    this.#account.sent += text.length + (body?.length ?? 0);
-    wire.write(text);
-    if (body) wire.write(body);
-    this.#account.report(status);
-    this.#over();
-    this.#client.exchanged();
-  }
-
-  #redirect({ hostName, path }: RequestHead, port: number): void {
-    if (hostName === '') {
-      this.#refuse(400, 'the request names no host, so it can’t be sent to https there');
-      return;
-    }
-    const option = this.#connectionOption(true);
-    const fields = `${option ? `Connection: ${option}\r\n` : ''}X-Request-Id: ${this.#account.requestId}\r\n`;
-    this.#respond(308, redirection(secureLocation(hostName, path, port), this.#around.date(), fields));
-  }
-
-  /** Whether the policy of its route answers it. */
-  #isSettled(head: RequestHead, bytes: Buffer): boolean {
-    const account = this.#account;
-    const { address, scheme } = this.#client.origin;
-    const wait = this.#policing.wait(head, bytes, address, account.startedAt);
-    if (wait > 0) {
-      account.rejected('rate-limited');
-      this.#refuse(429, 'more requests came than are allowed', `Retry-After: ${Math.ceil(wait / 1000)}\r\n`);
-      return true;
-    }
-    const answer = this.#policing.answer(head, bytes, scheme, account.startedAt, () => this.#ownFields());
-    if (answer === undefined) return false;
-    if (answer === 'host-invalid') this.#client.rejected(answer);
-    else if (answer === 'unreadable') this.#refuse(500, 'the response of this route cannot be read');
-    else this.#respond(answer.status, answer.head, this.isHead || answer.body.length === 0 ? undefined : answer.body);
-    return true;
-  }
-
-  /** Of a response that no instance gave. */
-  #ownFields(): string {
-    const option = this.#connectionOption(true);
-    const connection = option ? `Connection: ${option}\r\n` : '';
-    return `Date: ${this.#around.date()}\r\n${connection}X-Request-Id: ${this.#account.requestId}\r\n`;
-  }
-
   /** The response can't go on. */
   #cut(): void {
     this.#delivery.connection?.destroy();
     this.#over();
     this.#client.cut(this.#reply.isDelimited);
-  }
-
-  /** A client of HTTP/1.1 takes a connection for one that goes on, one of HTTP/1.0 does not. */
-  #connectionOption(delimited: boolean): 'close' | 'keep-alive' | undefined {
-    if (!this.#client.answering(delimited)) return 'close';
-    return this.#minor === 0 ? 'keep-alive' : undefined;
   }
 
   #over(): void {
