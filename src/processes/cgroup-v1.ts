@@ -231,6 +231,9 @@ class V1Enclosure implements Enclosure {
   }
 
   limit(asked: Asked, lifted: Iterable<LimitKey> = []): readonly Enforcement[] {
+    // It goes by the limits that it began with.
+    this.#usage?.close();
+    this.#usage = undefined;
     return enforce('cgroup-v1', asked, appliersV1(this.folders, this.#missing), { lifted });
   }
 
@@ -249,6 +252,7 @@ class V1Enclosure implements Enclosure {
       cpu: this.folders.get('cpu'),
       cpuacct: this.folders.get('cpuacct'),
       memory: this.folders.get('memory'),
+      hasQuota: (readNumber(this.folders.get('cpu') ?? '', 'cpu.cfs_quota_us') ?? 0) > 0,
     });
     return this.#usage.read() ?? usageOf(processesIn(this.#home));
   }

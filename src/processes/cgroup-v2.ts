@@ -213,7 +213,14 @@ class V2Enclosure implements Enclosure {
 
   async usage(): Promise<Usage | undefined> {
     const group = this.#group;
-    this.#usage ??= new GroupUsage({ version: 2, members: group, cpu: group, cpuacct: group, memory: group });
+    this.#usage ??= new GroupUsage({
+      version: 2,
+      members: group,
+      cpu: group,
+      cpuacct: group,
+      memory: group,
+      hasQuota: true,
+    });
     return this.#usage.read() ?? usageOf(processesIn(group));
   }
 

@@ -11,16 +11,27 @@ export interface GroupFolders {
   readonly cpuacct: string | undefined;
   readonly cpu: string | undefined;
   readonly memory: string | undefined;
+  /** Whether its CPU time is limited: else it is never throttled from now on. */
+  readonly hasQuota: boolean;
 }
+
+/** What can be reclaimed is hardly ever another where the charge is the same; so it is looked at anew only now and then. */
+const mostReused = 10;
 
 export class GroupUsage {
   readonly #version: 1 | 2;
   readonly #files: Readonly<Record<string, KeptFile>>;
   #processes = new Map<string, ProcessFiles>();
+  readonly #hasQuota: boolean;
   #last: { readonly charged: number; readonly usage: Usage } | undefined;
+  #reclaimable = 0;
+  /** How often that was used since it was read. */
+  #reused = mostReused;
+  #throttled: number | undefined;
 
-  constructor({ version, members, cpu, cpuacct, memory }: GroupFolders) {
+  constructor({ version, members, cpu, cpuacct, memory, hasQuota }: GroupFolders) {
     this.#version = version;
+    this.#hasQuota = hasQuota;
     const kept = (folder: string | undefined, file: string) =>
       folder === undefined ? {} : { [file]: new KeptFile(join(folder, file)) };
     this.#files = {
@@ -51,23 +62,25 @@ export class GroupUsage {
     // Whoever has not run since has neither opened, read, forked nor ended anything.
     const last = this.#last;
     if (last && last.charged === charged && last.usage.cpuSeconds === cpuSeconds) return last.usage;
-    const usage = { cpuSeconds, ...this.#memory(charged), ...this.#rest(cpuStat ?? this.#files['cpu.stat']?.read()) };
+    const usage = { cpuSeconds, memory: this.#workingSet(charged), ...this.#rest(cpuStat) };
     this.#last = { charged, usage };
     return usage;
   }
 
-  #memory(charged: number): Pick<Usage, 'memory'> {
-    const name = this.#version === 2 ? 'inactive_file' : 'total_inactive_file';
-    const reclaimable = counterIn(this.#files['memory.stat']?.read(), name) ?? 0;
-    return { memory: Math.max(0, charged - reclaimable) };
+  #workingSet(charged: number): number {
+    this.#reused += 1;
+    if (charged !== this.#last?.charged || this.#reused > mostReused) {
+      const name = this.#version === 2 ? 'inactive_file' : 'total_inactive_file';
+      this.#reclaimable = counterIn(this.#files['memory.stat']?.read(), name) ?? 0;
+      this.#reused = 0;
+    }
+    return Math.max(0, charged - this.#reclaimable);
   }
 
   #rest(cpuStat: string | undefined): Omit<Usage, 'cpuSeconds' | 'memory'> {
     const isNew = this.#version === 2;
     const pids = (this.#files['cgroup.procs']?.read() ?? '').split('\n').filter(Boolean);
-    const throttled = isNew
-      ? seconds(counterIn(cpuStat, 'throttled_usec'), 1e6)
-      : seconds(counterIn(cpuStat, 'throttled_time'), 1e9);
+    const throttled = this.#throttledSeconds(cpuStat);
     const pressure = isNew ? this.#pressure() : undefined;
     return {
       processes: pids.length,
@@ -76,6 +89,14 @@ export class GroupUsage {
       ...(throttled === undefined ? {} : { throttledSeconds: throttled }),
       ...(pressure === undefined ? {} : { pressure }),
     };
+  }
+
+  #throttledSeconds(cpuStat: string | undefined): number | undefined {
+    if (cpuStat !== undefined) return seconds(counterIn(cpuStat, 'throttled_usec'), 1e6);
+    if (this.#hasQuota || this.#throttled === undefined) {
+      this.#throttled = seconds(counterIn(this.#files['cpu.stat']?.read(), 'throttled_time'), 1e9);
+    }
+    return this.#throttled;
   }
 
   close(): void {
