@@ -300,7 +300,7 @@ describe('isolation', () => {
   }, async t => {
     const host = await TestHost.create(t);
     await host.start();
-    const probes = { liveness: { http: '/healthz', period: '50ms' } };
+    const probes = { readiness: { http: '/healthz', period: '50ms' } };
     const isolation = { level: 'strict', network: 'loopback' };
     await host.apply({ app: { package: appPackage, socket: {}, route: '/', probes, isolation } });
     const { instances } = await host.ready('app');
