@@ -1,13 +1,13 @@
 /** What Slipway's router has to reach. */
 import { judge } from '../support/report.ts';
-import type { ByName } from './course.ts';
+import type { ByName, Loaded } from './course.ts';
 import type { Latencies } from './fixed-rate-load.ts';
 import type { Lookup } from './lookup.ts';
+import { nginx } from './nginx.ts';
 import { many, type Scenario, small } from './scenarios.ts';
-import type { Sample } from './wrk.ts';
 
 export interface Figures {
-  readonly load: ReadonlyMap<Scenario, ByName<Sample>>;
+  readonly load: ReadonlyMap<Scenario, ByName<Loaded>>;
   readonly fixedRate: ByName<Latencies>;
   readonly idle: ByName<number>;
   readonly lookup: readonly Lookup[];
@@ -21,7 +21,8 @@ export function judgeBars({ load, fixedRate, idle, lookup }: Figures): void {
   const bars = [
     ...[...load.keys()].map(scenario => ({
       what: `CPU at ${scenario.name}, × nginx`,
-      figure: ratio(cpu(scenario, 'Slipway'), cpu(scenario, 'nginx')),
+      // Where it takes part it is the first.
+      figure: load.get(scenario)?.has(nginx.name) ? load.get(scenario)?.get('Slipway')?.timesFirst : undefined,
       most: 1.1,
     })),
     { what: `CPU at ${small.name}, × Caddy`, figure: ratio(cpu(small, 'Slipway'), cpu(small, 'Caddy')), most: 0.25 },

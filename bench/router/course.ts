@@ -1,6 +1,5 @@
 /** The measurements that all proxies go through, in turns. */
 import { median } from '../support/statistics.ts';
-import { pin } from './cores.ts';
 import { atFixedRate } from './fixed-rate.ts';
 import type { Latencies } from './fixed-rate-load.ts';
 import type { Ground } from './ground.ts';
@@ -26,13 +25,18 @@ export interface Contender {
   readonly running: Running;
 }
 
+export interface Loaded extends Sample {
+  /** CPU, × the first contender's in the same round: a machine that slows down for a while slows down both. */
+  readonly timesFirst: number;
+}
+
 /** Medians, and all errors. */
 export async function underLoad(
   contenders: readonly Contender[],
   { wrk, rounds }: Course,
-): Promise<ReadonlyMap<Scenario, ByName<Sample>>> {
+): Promise<ReadonlyMap<Scenario, ByName<Loaded>>> {
   const all = new Map(
-    scenarios.map(scenario => [scenario, new Map(contenders.map(({ name }) => [name, [] as Sample[]]))]),
+    scenarios.map(scenario => [scenario, new Map(contenders.map(({ name }) => [name, [] as Loaded[]]))]),
   );
   for (const [scenario] of all) for (const { running } of contenders) await check(running.port, scenario);
   // Some compile as they go, which is not what is measured.
@@ -41,8 +45,11 @@ export async function underLoad(
   }
   for (let round = 0; round < rounds; round++) {
     for (const [scenario, samples] of all) {
+      let first: Sample | undefined;
       for (const { name, running } of contenders) {
-        samples.get(name)?.push(await wrk.measureScenario(running, scenario, 'http'));
+        const sample = await wrk.measureScenario(running, scenario, 'http');
+        first ??= sample;
+        samples.get(name)?.push({ ...sample, timesFirst: sample.cpu / first.cpu });
       }
     }
   }
@@ -56,13 +63,11 @@ export async function underFixedRate(
   { rounds }: Course,
 ): Promise<ByName<Latencies>> {
   const all = new Map(contenders.map(({ name }) => [name, [] as Latencies[]]));
-  pin(process.pid, 'both'); // It leaves room on both, and whoever measures latencies must not wait for a core.
   for (let round = 0; round < rounds; round++) {
     for (const { name, running } of contenders) {
-      all.get(name)?.push(await atFixedRate(running, small, { rate, seconds: 2 }));
+      all.get(name)?.push(await atFixedRate(running, small, { rate, seconds: 3 }));
     }
   }
-  pin(process.pid, 'others');
   return mediansOf(all);
 }
 

@@ -3,9 +3,10 @@
  * bursts, one each millisecond. A latency counts from then, so that waiting for a free connection is part of it; for
  * requests that are unanswered at the end it counts up to the end. Those due in the first half second don't count.
  *
- * Run by `fixed-rate.ts` as a process of its own: PORT PATH RATE SECONDS CONNECTIONS; it prints a {@link Latencies}.
+ * Run by `fixed-rate.ts` as a process of its own: PORT PATH RATE SECONDS CONNECTIONS; it prints a {@link Latencies}. It
+ * takes what the router has for its sockets, so as to need less of the core that it shares with the instances.
  */
-import { connect, type Socket } from 'node:net';
+import { SocketWire } from '../../src/router/plane/socket-wire.ts';
 import { quantile } from '../support/statistics.ts';
 
 export interface Latencies {
@@ -18,7 +19,7 @@ export interface Latencies {
 }
 
 const [port = 0, rate = 0, seconds = 0, connections = 0] = [2, 4, 5, 6].map(at => Number(process.argv[at]));
-const request = Buffer.from(`GET /${process.argv[3]} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+const request = `GET /${process.argv[3]} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 const milliseconds = seconds * 1000;
 const settling = 500;
 
@@ -33,52 +34,48 @@ let finished = false;
 let countedFrom = Number.POSITIVE_INFINITY;
 
 class Connection {
-  readonly #socket: Socket;
+  readonly #wire: SocketWire;
   /** Of the request in flight; 0 where there is none. */
   due = 0;
-  #head = '';
   /** Bytes of the answer that are to come; unknown while its head is incomplete. */
   #rest: number | undefined;
 
   constructor() {
-    const onread = {
-      buffer: Buffer.allocUnsafe(65_536),
-      callback: (length: number, buffer: Uint8Array) => {
-        this.#take(length, buffer as Buffer);
-        return true;
-      },
-    };
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread }, () => {
+    const connected = () => {
       idle.push(this);
       open += 1;
       if (open === connections) begin();
-    });
-    this.#socket.on('error', () => {}); // It is closed then.
-    this.#socket.on('close', () => {
+    };
+    const closed = () => {
       if (!finished) errors += 1;
-    });
+    };
+    const received = (bytes: Buffer, start: number, end: number) => this.#take(bytes, start, end);
+    const owner = { received, connected, ended: () => this.#wire.destroy(), flushed: () => {}, closed };
+    this.#wire = SocketWire.connect(owner, { host: '127.0.0.1', port }, false);
   }
 
   ask(due: number): void {
     this.due = due;
-    this.#socket.write(request);
+    this.#wire.write(request);
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
-  #take(length: number, buffer: Buffer): void {
+  #take(bytes: Buffer, start: number, end: number): void {
     if (this.#rest === undefined) {
-      this.#head += buffer.toString('latin1', 0, length);
-      const end = this.#head.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      const body = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#head)?.[1]);
-      if (!this.#head.startsWith('HTTP/1.1 200') || Number.isNaN(body)) errors += 1;
-      this.#rest = end + 4 + body - this.#head.length;
-      this.#head = '';
+      const body = bytes.indexOf('\r\n\r\n', start, 'latin1') + 4;
+      if (body < 4 || body > end) {
+        this.#wire.keep(bytes, start, end);
+        return;
+      }
+      const head = bytes.toString('latin1', start, body);
+      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
+      if (!head.startsWith('HTTP/1.1 200') || Number.isNaN(length)) errors += 1;
+      this.#rest = body + length - end;
     } else {
-      this.#rest -= length;
+      this.#rest -= end - start;
     }
     if (this.#rest > 0) return;
     this.#rest = undefined;

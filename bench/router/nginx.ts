@@ -59,7 +59,11 @@ async function startProxy(
   );
 }
 
-/** Answers what {@link sizes} names by files, and a POST by 128 bytes once its body has arrived. */
+/**
+ * Answers what {@link sizes} names by files, and a POST by 128 bytes once its body has arrived. The smallest comes from
+ * memory, with the fields that a file would have: where requests are many, the instances are not to take the core that
+ * they share with the load.
+ */
 export async function startInstance(folder: string): Promise<Running> {
   const files = join(folder, 'files');
   mkdirSync(files, { recursive: true });
@@ -72,8 +76,12 @@ export async function startInstance(folder: string): Promise<Running> {
     server {
       listen 127.0.0.1:${port} backlog=8192;
       root ${files};
-      rewrite ^/route/ /128B last;
       client_body_buffer_size 32k;
+      location = /128B {
+        add_header Last-Modified "Thu, 01 Jan 2026 00:00:00 GMT"; add_header ETag '"1-80"'; add_header Accept-Ranges bytes;
+        return 200 "${'x'.repeat(sizes['128B'])}";
+      }
+      location /route/ { rewrite ^ /128B last; }
       # A mirrored request is read whole before it is answered; the answer to a POST for a file would be a 405.
       location = /post { mirror /mirror; error_page 405 =200 @posted; root ${files}; }
       location = /mirror { internal; return 204; }

@@ -1,17 +1,16 @@
 /** The figures side by side: beside each, how many times the first row's it is. */
 import { printTable, type Row } from '../support/report.ts';
-import type { ByName } from './course.ts';
+import type { ByName, Loaded } from './course.ts';
 import type { Latencies } from './fixed-rate-load.ts';
 import type { Lookup } from './lookup.ts';
 import { type Scenario, small } from './scenarios.ts';
-import type { Sample } from './wrk.ts';
 
-export function printLoad(load: ReadonlyMap<Scenario, ByName<Sample>>): void {
+export function printLoad(load: ReadonlyMap<Scenario, ByName<Loaded>>): void {
   for (const [scenario, samples] of load) {
-    const rows = [...samples].map(([name, { cpu, rate, p50, p99, rss }]) => {
-      return { name, figures: [cpu, rate, p50, p99, rss] };
+    const rows = [...samples].map(([name, { cpu, timesFirst, rate, p50, p99, rss }]) => {
+      return { name, figures: [cpu, timesFirst, rate, p50, p99, rss] };
     });
-    print(scenario.name, ['CPU µs', 'requests/s', 'p50 µs', 'p99 µs', 'RSS MB'], rows, 1);
+    print(scenario.name, ['CPU µs', 'by round', 'requests/s', 'p50 µs', 'p99 µs', 'RSS MB'], rows, 1);
     printErrors(samples);
   }
 }
