@@ -79,10 +79,13 @@ for (const isLenient of [false, true]) {
       await router.idle();
       const decided = decidedRequests(text);
       const found = () => JSON.stringify({ text, decided, answers, seen });
-      assert.deepEqual(seen, decided.filter(isKnown), found());
+      // Who asks for another protocol, and then ends its side, is taken for gone, unless the answer is quicker.
+      const isGone = /^upgrade:/im.test(text) && answers.length === decided.length - 1;
+      const through = isGone ? decided.slice(0, -1) : decided;
+      assert.deepEqual(isGone ? seen.slice(0, through.length) : seen, through.filter(isKnown), found());
       assert.deepEqual(
-        answers.slice(0, decided.length),
-        decided.map(one => (isKnown(one) ? '200' : '400')),
+        answers.slice(0, through.length),
+        through.map(one => (isKnown(one) ? '200' : '400')),
         found(),
       );
       assert.ok(answers.length <= decided.length + 1 && !answers.includes('502'), found());
@@ -91,14 +94,14 @@ for (const isLenient of [false, true]) {
       const directly = direct.watch(own);
       await send(direct.port, [text]);
       const both = Math.min(decided.length, directly.length);
-      assert.deepEqual(directly.map(withoutOrigin(own)).slice(0, both), decided.slice(0, both), found());
+      assert.deepEqual(directly.map(withoutOrigin).slice(0, both), decided.slice(0, both), found());
     });
   });
 }
 
 /** An absolute target as the path that it is passed on as. */
-function withoutOrigin(host: string) {
-  return (request: string) => request.replace(`http://${host}`, '');
+function withoutOrigin(request: string): string {
+  return request.replace(/^(\S+ )http:\/\/[^/?]*/, '$1');
 }
 
 test('any octets: the router answers or closes, and serves the next client', async t => {
