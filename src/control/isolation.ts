@@ -4,7 +4,7 @@
  * - A level that was asked for is given, or the instance is not started. Only where nothing was asked for may there be
  *   less than `standard`, and then it is said why.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlipwayError } from '../domain/errors.ts';
@@ -98,7 +98,9 @@ export class Isolation {
   /** Once nothing of it runs any more. */
   async clear(key: string): Promise<void> {
     await this.#quarters.clear(key);
-    for (const file of ['mounts', 'report']) await removeFile(this.#file(`${key}.${file}`));
+    for (const file of [`${key}.mounts`, `${key}.report`].map(name => this.#file(name))) {
+      if (existsSync(file)) await unlink(file);
+    }
   }
 
   async #sandbox(level: 'standard' | 'strict', { id, key, revision, place }: Tenant): Promise<Sandbox> {
@@ -194,10 +196,4 @@ async function replace(path: string, content: Buffer): Promise<void> {
   const before = await readFile(path).catch(() => undefined);
   if (before?.equals(content)) return;
   await writeFile(path, content, { mode: 0o644 });
-}
-
-async function removeFile(path: string): Promise<void> {
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
 }

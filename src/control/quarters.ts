@@ -5,6 +5,7 @@
  * - What is temporary is gone once the instance's processes are.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readFile, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -81,8 +82,9 @@ export class Quarters {
 
   /** What is temporary. Data stays. */
   async clear(key: string): Promise<void> {
-    await rm(this.tmpOf(key), { recursive: true, force: true });
-    await rm(join(await this.secretsFolder(), key), { recursive: true, force: true });
+    for (const folder of [this.tmpOf(key), join(await this.secretsFolder(), key)]) {
+      if (existsSync(folder)) await rm(folder, { recursive: true, force: true });
+    }
   }
 
   /** Leaves no empty folder in memory behind; where secrets of running instances are, all stays. */
