@@ -76,7 +76,7 @@ await onGround(async ground => {
   const load = await underLoad(contenders, course);
   printLoad(load);
   const rate = Math.round((load.get(small)?.get(nginx.name)?.rate ?? 0) * shareOfRate);
-  const fixedRate = rate > 0 ? await underFixedRate(contenders, rate, fewer) : new Map();
+  const fixedRate = rate > 0 ? await underFixedRate(contenders, rate, course) : new Map();
   printFixedRate(fixedRate, rate);
   for (const { running } of contenders) await ground.end(running);
 
