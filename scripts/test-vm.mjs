@@ -1,6 +1,6 @@
 /**
  * `npm run test:vm`: what only a host with nothing but cgroup v2, or systemd as its first process, can show, in virtual
- * machines (see test/vm/run.sh). As root it first installs what they need from Debian. It takes about half an hour
+ * machines (see test/vm/run.sh). As root it first installs what they need from Debian. It takes about forty minutes
  * where the processor is emulated, so that it is no part of `npm test`.
  */
 import { spawnSync } from 'node:child_process';

@@ -6,7 +6,7 @@ import type { Local } from './cli/local.ts';
 
 /**
  * A router's old objects are few, so that its heap is to be kept small; and its hot path is many small functions, more
- * than V8 would make one of. V8 ignores a flag that it doesn't know.
+ * than V8 would make one of. Where V8 doesn't know a flag, it says so and goes on.
  */
 const routerFlags = [
   '--optimize-for-size',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
+import type { Socket } from 'node:net';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, echo } from '../helpers/ask.ts';
@@ -144,6 +145,33 @@ test('a kept connection that the instance has closed is not taken for a failure 
   for (let round = 0; round < 5; round++) assert.equal((await ask(router.port)).status, 200);
   assert.equal(served, 5);
   assert.equal((await ask(router.port, { method: 'POST', body: 'x' })).status, 502, 'a POST may have had its effect');
+});
+
+test('a kept connection is replaced by one to another instance, while one that dies still takes connections', async t => {
+  const held: Socket[] = [];
+  let isDying = false;
+  const dying = await rawInstance(t, socket => {
+    let requests = 0;
+    socket.on('data', () => {
+      requests += 1;
+      if (isDying) socket.destroy();
+      else if (requests > 1) held.push(socket);
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ndying');
+    });
+  });
+  const other = await httpInstance(t, (_, response) => response.end('other'));
+  const router = await TestForwarder.create(t, [
+    anyRoute('a', { id: 'dying', port: dying }, { id: 'other', port: other }),
+  ]);
+  const [first, second] = [await ask(router.port), await ask(router.port)];
+  assert.deepEqual([first.body, second.body], ['dying', 'other']);
+  const third = ask(router.port);
+  await eventually('it to come on the kept connection', () => held.length === 1);
+  assert.equal((await ask(router.port)).body, 'other', 'so that it would be the turn of the first one again');
+  isDying = true;
+  held[0]?.destroy();
+  const { status, body } = await third;
+  assert.deepEqual([status, body], [200, 'other']);
 });
 
 test('a request that an instance breaks off is not repeated', async t => {

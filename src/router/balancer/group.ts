@@ -108,6 +108,11 @@ export class Group {
     return this.queue.join(waiter, now) ? 'wait' : 'full';
   }
 
+  /** One that serves and has room beside this one; none rather than one that is ejected. */
+  pickBeside(upstream: Upstream, now: Milliseconds): Upstream | undefined {
+    return this.#chooseOf(new Set([upstream]), now, noKey);
+  }
+
   release(upstream: Upstream): void {
     upstream.inFlight -= 1;
     if (upstream.leaving) {
@@ -134,15 +139,21 @@ export class Group {
   }
 
   #choose(tried: ReadonlySet<Upstream>, now: Milliseconds, key: number): Upstream | undefined {
+    const upstream = this.#chooseOf(tried, now, key, false);
+    return upstream === undefined && !this.#isBusy() ? this.#chooseOf(tried, now, key, true) : upstream;
+  }
+
+  #chooseOf(
+    tried: ReadonlySet<Upstream>,
+    now: Milliseconds,
+    key: number,
+    includesEjected = false,
+  ): Upstream | undefined {
     const candidates = this.#candidates;
     candidates.now = now;
     candidates.tried = tried;
-    candidates.includesEjected = false;
-    let upstream = this.#policy.pick(candidates, key);
-    if (upstream === undefined && !this.#isBusy()) {
-      candidates.includesEjected = true;
-      upstream = this.#policy.pick(candidates, key);
-    }
+    candidates.includesEjected = includesEjected;
+    const upstream = this.#policy.pick(candidates, key);
     if (upstream !== undefined) upstream.inFlight += 1;
     return upstream;
   }

@@ -4,7 +4,9 @@
  * - Another instance is tried only while nothing of the request can have been processed: the connect failed, or a
  *   kept connection turned out to be closed and the request is idempotent and was kept whole.
  * - The service says how often that may be, and how many retries there may be beside its requests. A kept connection is
- *   replaced once in any case: that it was kept is nobody's wish but the router's.
+ *   replaced once in any case, by a new one: that it was kept is nobody's wish but the router's. Where the service doesn't
+ *   keep clients to their instances it is one to another instance, since one that was killed takes connections for a
+ *   moment longer.
  * - The body is read on only once an instance has accepted the connection, so each attempt has it whole.
  * - Each pick is released exactly once, when the instance's side of the exchange is over.
  * - What came of the request is told to the service's circuit breaker once, where it has one.
@@ -90,14 +92,18 @@ export class Delivery implements Waiter {
   }
 
   /** After {@link failed} has said that it may be. */
-  retry(why: Failure, now: Milliseconds): Attempt {
+  retry(upstream: Upstream, why: Failure, now: Milliseconds): Attempt {
     const group = this.#group;
     if (why.kind === 'connect') {
       if (!group?.hasOther(this.tried)) return 'no-instance';
       if (!group.budget.take(now)) return 'retry-refused';
       this.#retries += 1;
+      return this.#attempt(now);
     }
-    return this.#attempt(now);
+    const other = group?.hashKey === undefined ? group?.pickBeside(upstream, now) : undefined;
+    if (!other) return this.#attempt(now);
+    this.#give(other, now);
+    return 'begun';
   }
 
   admitted(upstream: Upstream | undefined): void {
@@ -211,7 +217,7 @@ export class Delivery implements Waiter {
     this.attemptedAt = now;
     this.isSent = false;
     this.upstream = upstream;
-    const connection = this.#pools.take(upstream);
+    const connection = this.#isReplaced ? this.#pools.open(upstream) : this.#pools.take(upstream);
     this.connection = connection;
     connection.carry(this.#sender);
     if (!connection.isConnected && typeof this.#opening === 'object') claim(this.#opening);

@@ -331,7 +331,7 @@ export class Exchange implements Sender, ReplyOwner, Answering {
     delivery.release();
     if (why.kind === 'connect') account.warn(upstream, `cannot connect: ${why.cause}`);
     else if (!isRepeatable) account.warn(upstream, why.cause);
-    const attempt = isRepeatable ? delivery.retry(why, now) : 'no-instance';
+    const attempt = isRepeatable ? delivery.retry(upstream, why, now) : 'no-instance';
     if (attempt === 'begun') account.retried();
     else this.#giveUp(attempt);
   }

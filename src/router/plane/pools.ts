@@ -32,7 +32,12 @@ export class Pools {
     for (let connection = idle?.pop(); connection; connection = idle?.pop()) {
       if (connection.isOpen) return connection;
     }
-    return new UpstreamConnection(upstream, this.#limits, this.#head, this.#open, this.#forget);
+    return this.open(upstream);
+  }
+
+  /** A new one. */
+  open(upstream: Upstream): UpstreamConnection {
+    return new UpstreamConnection(upstream, this.#limits, this.#head, this.#openWire, this.#forget);
   }
 
   release(connection: UpstreamConnection, now: Milliseconds): void {
@@ -64,7 +69,7 @@ export class Pools {
     this.#sessions.closeIdle(now);
   }
 
-  readonly #open = (owner: WireOwner, upstream: Upstream): Wire =>
+  readonly #openWire = (owner: WireOwner, upstream: Upstream): Wire =>
     upstream.protocol === 'h2c'
       ? this.#sessions.open(owner, upstream)
       : SocketWire.connect(owner, upstream, this.#byDocument);
