@@ -43,8 +43,14 @@ function resolved(path: string): string {
 function closedFolder(path: string): string | undefined {
   const folders: string[] = [];
   for (let at = dirname(path); at !== '/'; at = dirname(at)) folders.unshift(at);
-  return folders.find(folder => {
-    const found = statSync(folder, { throwIfNoEntry: false });
-    return found !== undefined && (found.mode & 0o1) === 0;
-  });
+  return folders.find(folder => (modeOf(folder) & 0o1) === 0);
+}
+
+/** One that can't be looked at hides nothing: the launch itself will say what is wrong with it. */
+function modeOf(folder: string): number {
+  try {
+    return statSync(folder).mode;
+  } catch {
+    return 0o1;
+  }
 }

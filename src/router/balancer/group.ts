@@ -110,7 +110,7 @@ export class Group {
 
   /** One that serves and has room beside this one; none rather than one that is ejected. */
   pickBeside(upstream: Upstream, now: Milliseconds): Upstream | undefined {
-    return this.#chooseOf(new Set([upstream]), now, noKey);
+    return this.#chooseOf(new Set([upstream]), now, noKey, false);
   }
 
   release(upstream: Upstream): void {
@@ -147,7 +147,7 @@ export class Group {
     tried: ReadonlySet<Upstream>,
     now: Milliseconds,
     key: number,
-    includesEjected = false,
+    includesEjected: boolean,
   ): Upstream | undefined {
     const candidates = this.#candidates;
     candidates.now = now;
