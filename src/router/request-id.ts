@@ -1,28 +1,21 @@
-/**
- * Ids for requests that bring none: UUIDs of version 4 (RFC 9562, section 5.4).
- *
- * - They are made many at a time, as to make a single one takes as long as to read a head.
- */
+/** Ids for requests that bring none: UUIDs of version 4 (RFC 9562, section 5.4). */
 import { randomFillSync } from 'node:crypto';
+import { Batch } from './http1/batch.ts';
 
-const batch = 128;
+const atOnce = 128;
 const idLength = 36;
 const digits = Buffer.from('0123456789abcdef');
 const dash = 45;
 
-const random = Buffer.allocUnsafeSlow(16 * batch);
-const octets = Buffer.allocUnsafeSlow(idLength * batch);
-let text = '';
-let used = 0;
+const random = Buffer.allocUnsafeSlow(16 * atOnce);
+const octets = Buffer.allocUnsafeSlow(idLength * atOnce);
+const ids = new Batch(idLength, makeMore);
 
 export function newRequestId(): string {
-  if (used === text.length) makeBatch();
-  const start = used;
-  used += idLength;
-  return text.slice(start, used);
+  return ids.next();
 }
 
-function makeBatch(): void {
+function makeMore(): string {
   randomFillSync(random);
   let at = 0;
   for (let from = 0; from < random.length; from++) {
@@ -34,6 +27,5 @@ function makeBatch(): void {
     octets[at++] = digits[octet >> 4] as number;
     octets[at++] = digits[octet & 15] as number;
   }
-  text = octets.toString('latin1');
-  used = 0;
+  return octets.toString('latin1');
 }

@@ -6,6 +6,7 @@
  * would else record nothing.
  */
 import { randomFillSync } from 'node:crypto';
+import { Batch } from './batch.ts';
 
 /** Version 00 is all of it; later ones may go on after a dash (section 3.2.4). An identifier of zeros is none. */
 const pattern = /^(?:00|(?!ff)[\da-f]{2}(?=.{53}(?:$|-)))-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}/;
@@ -20,23 +21,18 @@ export function traceIdOf(traceparent: string): string {
   return traceparent.slice(3, 35);
 }
 
-/** Many are made at once, as each alone would take longer. */
 const atOnce = 256;
 const digits = Buffer.from('0123456789abcdef');
 const octets = Buffer.alloc(24 * atOnce);
 const values = Buffer.from(`00-${'0'.repeat(32)}-${'0'.repeat(16)}-01`.repeat(atOnce));
-let text = '';
-let used = 0;
+const traceparents = new Batch(length, makeMore);
 
 /** The value of a Traceparent that begins a trace. */
 export function newTraceparent(): string {
-  if (used === text.length) makeMore();
-  const start = used;
-  used += length;
-  return text.slice(start, used);
+  return traceparents.next();
 }
 
-function makeMore(): void {
+function makeMore(): string {
   randomFillSync(octets);
   for (let index = 0; index < octets.length; index++) {
     const octet = octets[index] as number;
@@ -45,6 +41,5 @@ function makeMore(): void {
     values[at] = digits[octet >> 4] as number;
     values[at + 1] = digits[octet & 15] as number;
   }
-  text = values.toString('latin1');
-  used = 0;
+  return values.toString('latin1');
 }
