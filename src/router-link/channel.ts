@@ -3,10 +3,13 @@
  * channel; nothing that the peer sends can throw.
  */
 import type { Socket } from 'node:net';
+import type { Milliseconds } from '../domain/clock.ts';
 import { type Check, parseJson } from './check.ts';
 
 /** A table of ten thousand endpoints takes about one megabyte. */
 const longestLine = 16 * 1024 * 1024;
+/** For the peer to read what was sent. */
+const closingPatience: Milliseconds = 1_000;
 
 export interface ChannelEvents<In> {
   message(message: In): void;
@@ -60,10 +63,19 @@ export class Channel<In, Out> {
     if (this.#socket.writable) this.#socket.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** What was sent still arrives. */
-  close(): void {
+  /**
+   * What was sent still arrives: whoever writes to a socket that is gone already loses what it has not read of it, so
+   * this one stays until the peer has read to its end. Nothing is received any more.
+   * @returns when the peer has, or has not within a second
+   */
+  async close(): Promise<void> {
     this.#closed = true;
-    this.#socket.destroySoon();
+    if (this.#socket.destroyed) return;
+    const closed = new Promise(resolve => this.#socket.once('close', resolve));
+    const timer = setTimeout(() => this.#socket.destroy(), closingPatience);
+    this.#socket.end();
+    await closed;
+    clearTimeout(timer);
   }
 
   #end(report: () => void): void {

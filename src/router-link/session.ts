@@ -34,7 +34,7 @@ export class Session {
       let session: Session | undefined;
       const socket = withSocketPath(path, fitting => connect(fitting));
       const cancel = clock.after(helloTimeout, () => {
-        channel.close();
+        void channel.close();
         reject(new Error('the router does not answer'));
       });
       const channel = new Channel<FromRouter, ToRouter>(socket, fromRouter, {
@@ -84,7 +84,7 @@ export class Session {
   }
 
   close(): void {
-    this.#channel.close();
+    void this.#channel.close();
     this.#abandonReplies();
   }
 

@@ -49,7 +49,7 @@ export class ControlServer {
   /** What was sent still arrives. */
   close(): void {
     this.#server?.close();
-    for (const peer of this.#peers) peer.close();
+    for (const peer of this.#peers) void peer.close();
     this.#peers.clear();
   }
 

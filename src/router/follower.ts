@@ -19,8 +19,8 @@ import type { Routing } from './routing.ts';
 import { since } from './tally.ts';
 
 const retryEvery: Milliseconds = 100;
-/** For somebody to hear the last word. */
-const hearingPatience: Milliseconds = 1_000;
+/** For somebody to hear the last word: a host under load takes its time over starting a main worker. */
+const hearingPatience: Milliseconds = 5_000;
 /** For connections between two requests on a worker that retires: their clients may be about to use them. */
 export const linger: Milliseconds = 5_000;
 
@@ -85,12 +85,13 @@ export class Follower {
     const end = performance.now() + hearingPatience;
     while (!this.#main && performance.now() < end) await sleep(retryEvery / 10);
     this.count();
+    await this.#channel?.close();
   }
 
   /** The main worker was succeeded: the one that answers next goes on where that one was. */
   #turn(): void {
     this.#main = undefined;
-    this.#channel?.close();
+    void this.#channel?.close();
     this.#connect();
   }
 

@@ -122,7 +122,7 @@ export class Worker {
       this.#others.tell({ type: 'stop', grace });
     }
     await this.#routing.forwarder.retire(0);
-    this.#successor?.count();
+    await this.#successor?.lastWord();
     await this.#routing.close();
     if (served) {
       const end = performance.now() + grace;

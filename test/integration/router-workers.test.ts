@@ -154,6 +154,8 @@ test('counters go on over a succession, and begin anew together after a crash of
   for (let request = 0; request < 30; request++) await fetchOnce(portOf(address));
   const held = new RawClient(portOf(address)).head('GET / HTTP/1.1', 'Host: x');
   await eventually('it is answered', () => held.received.includes('200 OK'));
+  // From here on the main worker knows what the others counted; its successor hears it from them.
+  assert.equal(requestsOf(await router.link.stats()), 31);
   const old = router.processes();
   await router.link.ensure([address, '127.0.0.1:0']);
   await eventually('all to be counted', async () => requestsOf(await router.link.stats()) === 31);
