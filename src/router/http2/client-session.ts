@@ -21,6 +21,8 @@ import { requestLines } from './request-lines.ts';
 import { ResetBudget } from './reset-budget.ts';
 
 const mostStreams = 100;
+/** Octets that may come for all streams before any of them are taken: so one that is not read doesn't hold up the others. */
+const window = 256 * 1024;
 /** Of those that wait for a stream. */
 const mostSpare = 16;
 
@@ -63,6 +65,7 @@ export class ClientSession implements Connection, ClientWireHost {
       maxSessionInvalidFrames: 100,
       settings: { maxConcurrentStreams: mostStreams, maxHeaderListSize: maxHead + 64 * (maxFields + 32) },
     });
+    this.#session.setLocalWindowSize(window);
     this.#session.on('stream', (stream: ServerHttp2Stream, _fields: unknown, flags: number, raw: readonly string[]) =>
       this.#begin(stream, flags, raw),
     );

@@ -10,9 +10,9 @@ import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { WireOwner } from '../plane/wire.ts';
 import { errorCode } from './codes.ts';
-import { addFields, trailerLines } from './field-lines.ts';
+import { addFields, Fields, trailerLines } from './field-lines.ts';
 import type { RequestLines } from './request-lines.ts';
-import { type Carrying, cutOff, inChunks, noMessage, onWantTrailers, StreamWire } from './stream-wire.ts';
+import { type Carrying, cutOff, inChunks, noMessage, onWantTrailers, type Payload, StreamWire } from './stream-wire.ts';
 
 export interface ClientWireHost {
   /** It can carry the next stream. */
@@ -56,9 +56,12 @@ export class ClientWire extends StreamWire {
     this.#isCut = false;
     this.#response = undefined;
     this.#hasTrailers = false;
-    this.tell(text);
     // One that has ended Node reads by itself once it is closed: before, it costs the stream's early destruction.
-    if (!ended) this.listen(stream);
+    if (ended) this.tell(text);
+    else {
+      this.tellSoon(text);
+      this.listen(stream);
+    }
   }
 
   override end(): void {
@@ -87,7 +90,7 @@ export class ClientWire extends StreamWire {
 
   protected override opened(head: string): number {
     const status = Number(head.slice(9, 12));
-    const fields: OutgoingHttpHeaders = Object.create(null);
+    const fields = new Fields();
     fields[':status'] = status;
     const { framing } = this;
     const fieldsStart = head.indexOf('\r\n') + 2;
@@ -101,7 +104,7 @@ export class ClientWire extends StreamWire {
     return framing.chunked ? inChunks : Math.max(framing.length, 0);
   }
 
-  protected override sent(payload: Buffer, isLast: boolean, trailers: OutgoingHttpHeaders | undefined): void {
+  protected override sent(payload: Payload, isLast: boolean, trailers: OutgoingHttpHeaders | undefined): void {
     if (!this.#canSend) return;
     const stream = this.stream as ServerHttp2Stream;
     const response = this.#response;
@@ -121,7 +124,7 @@ export class ClientWire extends StreamWire {
 
   override came(chunk: Buffer): void {
     if (this.#due < 0) {
-      this.tellChunk(chunk);
+      this.tellChunkSoon(chunk);
       return;
     }
     if (chunk.length > this.#due) {
@@ -129,7 +132,7 @@ export class ClientWire extends StreamWire {
       return;
     }
     this.#due -= chunk.length;
-    this.hand(chunk, chunk.length);
+    this.tellSoon(chunk);
   }
 
   override trailersCame(raw: readonly string[]): void {

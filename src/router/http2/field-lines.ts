@@ -17,6 +17,13 @@ const ofConnection = new Set([
   'upgrade',
 ]);
 
+/**
+ * To write fields into. Without a prototype, so that any name is a field's; made by a constructor, so that V8 keeps it as
+ * an object and not as a dictionary, which Node would sort to go over it.
+ */
+export const Fields = function Fields() {} as unknown as new () => OutgoingHttpHeaders;
+Fields.prototype = Object.create(null);
+
 /** RFC 9113, section 8.2.1. */
 export function isName(text: string): boolean {
   return name.test(text);
@@ -49,6 +56,39 @@ export interface LineFraming {
   chunked: boolean;
 }
 
+interface LineName {
+  readonly lower: string;
+  readonly means: 'length' | 'coding' | 'connection' | undefined;
+}
+
+/** As they were written, so that one that is known costs no string of its own. */
+const lineNames = new Map<string, LineName>();
+const mostLineNames = 500;
+const space = 0x20;
+
+function lineName(written: string): LineName {
+  const known = lineNames.get(written);
+  if (known) return known;
+  const lower = written.toLowerCase();
+  const made: LineName = { lower, means: meaningOf(lower) };
+  // A copy: a part of a head would keep all of it in memory.
+  if (lineNames.size < mostLineNames) lineNames.set(Buffer.from(written, 'latin1').toString('latin1'), made);
+  return made;
+}
+
+/** Without the white space around it, of which there nearly always is one space in front. */
+function valueIn(head: string, from: number, to: number): string {
+  const isUsual =
+    head.charCodeAt(from) === space && head.charCodeAt(from + 1) > space && head.charCodeAt(to - 1) > space;
+  return isUsual ? head.slice(from + 1, to) : head.slice(from, to).trim();
+}
+
+function meaningOf(lowerName: string): LineName['means'] {
+  if (lowerName === 'content-length') return 'length';
+  if (lowerName === 'transfer-encoding') return 'coding';
+  return concernsConnection(lowerName) ? 'connection' : undefined;
+}
+
 /**
  * Adds the fields of the lines in [from, to) of a head that is known to be valid. One that came several times becomes
  * one (RFC 9110, section 5.3), but for Set-Cookie.
@@ -66,17 +106,17 @@ export function addFields(
     const colon = head.indexOf(':', at);
     let end = head.indexOf('\r\n', colon);
     if (end < 0) end = to;
-    const key = head.slice(at, colon).toLowerCase();
-    const text = head.slice(colon + 1, end).trim();
+    const { lower, means } = lineName(head.slice(at, colon));
+    const text = valueIn(head, colon + 1, end);
     at = end + 2;
-    if (key === 'content-length') framing.length = Number(text);
-    else if (concernsConnection(key)) {
-      if (key === 'transfer-encoding') framing.chunked = true;
+    if (means === 'length') framing.length = Number(text);
+    else if (means) {
+      if (means === 'coding') framing.chunked = true;
       continue;
     }
-    const before = fields[key];
-    if (before === undefined) fields[key] = text;
-    else if (key !== 'set-cookie') fields[key] = `${before}, ${text}`;
-    else fields[key] = Array.isArray(before) ? [...before, text] : [String(before), text];
+    const before = fields[lower];
+    if (before === undefined) fields[lower] = text;
+    else if (lower !== 'set-cookie') fields[lower] = `${before}, ${text}`;
+    else fields[lower] = Array.isArray(before) ? [...before, text] : [String(before), text];
   }
 }

@@ -10,10 +10,10 @@ import { Readable } from 'node:stream';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import type { WireOwner } from '../plane/wire.ts';
 import { endStream, errorCode, errorName } from './codes.ts';
-import { addFields, trailerLines } from './field-lines.ts';
+import { addFields, Fields, trailerLines } from './field-lines.ts';
 import type { InstanceSession, SessionWire } from './instance-session.ts';
 import { responseLines } from './response-lines.ts';
-import { type Carrying, cutOff, inChunks, onWantTrailers, StreamWire } from './stream-wire.ts';
+import { type Carrying, cutOff, inChunks, onWantTrailers, type Payload, StreamWire } from './stream-wire.ts';
 
 const mostRemembered = 64 * 1024;
 const mostRepeats = 2;
@@ -26,7 +26,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
   #isHead = false;
   #sendsChunks = false;
   /** All of the body that was written, until it can't be needed again. */
-  #pieces: Buffer[] | undefined;
+  #pieces: Payload[] | undefined;
   #size = 0;
   #isWhole = false;
   #ownTrailers: OutgoingHttpHeaders | undefined;
@@ -84,7 +84,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
 
   protected override opened(head: string): number {
     this.detach();
-    const fields: OutgoingHttpHeaders = Object.create(null);
+    const fields = new Fields();
     const { framing } = this;
     const methodEnd = head.indexOf(' ');
     const lineEnd = head.indexOf('\r\n');
@@ -113,7 +113,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     return framing.chunked ? inChunks : Math.max(framing.length, 0);
   }
 
-  protected override sent(payload: Buffer, isLast: boolean, trailers: OutgoingHttpHeaders | undefined): void {
+  protected override sent(payload: Payload, isLast: boolean, trailers: OutgoingHttpHeaders | undefined): void {
     this.#remember(payload);
     this.#isWhole = isLast;
     this.#ownTrailers = trailers;
@@ -136,12 +136,14 @@ export class InstanceWire extends StreamWire implements SessionWire {
       return;
     }
     this.#getsChunks = lines.inChunks;
-    if (lines.hasBody) this.listen(stream);
-    else {
+    if (lines.hasBody) {
+      this.tellSoon(lines.text);
+      this.listen(stream);
+    } else {
       stream.resume();
       this.#answered();
+      this.tell(lines.text);
     }
-    this.tell(lines.text);
   }
 
   informationCame(raw: readonly string[]): void {
@@ -153,8 +155,8 @@ export class InstanceWire extends StreamWire implements SessionWire {
   }
 
   override came(chunk: Buffer): void {
-    if (this.#getsChunks) this.tellChunk(chunk);
-    else this.hand(chunk, chunk.length);
+    if (this.#getsChunks) this.tellChunkSoon(chunk);
+    else this.tellSoon(chunk);
   }
 
   override trailersCame(raw: readonly string[]): void {
@@ -195,7 +197,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
     if (this.#isWhole) this.detach();
   }
 
-  #remember(payload: Buffer): void {
+  #remember(payload: Payload): void {
     if (!this.#pieces || payload.length === 0) return;
     this.#size += payload.length;
     this.#pieces.push(payload);
@@ -231,7 +233,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
       stream.on('wantTrailers', onWantTrailers);
     }
     for (const [index, piece] of pieces.entries()) this.put(stream, piece, isWhole && index === pieces.length - 1);
-    if (isWhole && pieces.length === 0) this.put(stream, nothing, true);
+    if (isWhole && pieces.length === 0) this.put(stream, '', true);
     if (stream.writableLength === 0) this.unblock();
   }
 

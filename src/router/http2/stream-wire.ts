@@ -12,13 +12,14 @@ import { ChunkFollower } from '../http1/chunks.ts';
 import type { TrailerLimits } from '../http1/trailers.ts';
 import { Remainder } from '../plane/remainder.ts';
 import type { Wire, WireOwner } from '../plane/wire.ts';
-import { addFields, type LineFraming } from './field-lines.ts';
+import { addFields, Fields, type LineFraming } from './field-lines.ts';
+import { Gathering } from './gathering.ts';
 
 const mostWaiting = 64 * 1024;
 const headEnd = '\r\n\r\n';
-const nothing = Buffer.alloc(0);
-/** Where octets are put together that are told at once, as Node's own chunks of a stream are. */
-const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** Octets of a body; text is latin1. */
+export type Payload = string | Buffer;
 
 /** What {@link StreamWire.opened} says of a body. */
 export const inChunks = -1;
@@ -39,6 +40,7 @@ export abstract class StreamWire implements Wire {
   protected readonly framing: LineFraming = { length: -1, chunked: false };
   readonly #limits: TrailerLimits;
   readonly #remainder = new Remainder();
+  readonly #gathering = new Gathering(() => this.#tellGathered());
   /** Of what is written: made when the first body in chunks is. */
   #chunks: ChunkFollower | undefined;
   #inBody = false;
@@ -77,12 +79,11 @@ export abstract class StreamWire implements Wire {
       this.#left = length;
       if (length === inChunks) this.#beginChunks();
     }
-    const octets = from === data.length ? nothing : copied(data, from);
-    if (this.#left === inChunks) this.#sendChunks(octets);
+    if (this.#left === inChunks) this.#sendChunks(octetsOf(data, from));
     else {
-      this.#left -= octets.length;
+      this.#left -= data.length - from;
       this.#inBody = this.#left > 0;
-      this.sent(octets, !this.#inBody, undefined);
+      this.sent(payloadOf(data, from), !this.#inBody, undefined);
     }
   }
 
@@ -98,6 +99,7 @@ export abstract class StreamWire implements Wire {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#gathering.wait();
     this.stream?.resume();
     if (this.#end === 'held') {
       this.#end = 'due';
@@ -108,10 +110,11 @@ export abstract class StreamWire implements Wire {
   /** Node tells of the end also while it is told to pause. */
   endCame(): void {
     if (this.#isPaused) this.#end = 'held';
-    else this.cameToEnd();
+    else this.#tellToEnd();
   }
 
   closeCame(): void {
+    this.#tellGathered();
     if (this.#end === 'told') this.streamClosed();
     else this.#isGone = true;
   }
@@ -125,7 +128,7 @@ export abstract class StreamWire implements Wire {
   protected abstract opened(head: string): number;
 
   /** Some of the body was written. @param trailers only with the last of it */
-  protected abstract sent(payload: Buffer, isLast: boolean, trailers: OutgoingHttpHeaders | undefined): void;
+  protected abstract sent(payload: Payload, isLast: boolean, trailers: OutgoingHttpHeaders | undefined): void;
 
   /** Of the stream's own listeners. */
   abstract came(chunk: Buffer): void;
@@ -146,6 +149,7 @@ export abstract class StreamWire implements Wire {
   protected detach(): void {
     if (this.stream) (this.stream as Carrying).wire = undefined;
     this.stream = undefined;
+    this.#gathering.drop();
     this.#inBody = false;
     this.#end = 'told';
     this.#isGone = false;
@@ -156,33 +160,29 @@ export abstract class StreamWire implements Wire {
     stream.on('data', onData).on('end', onEnd).on('trailers', onTrailers);
   }
 
-  /** The owner gets a text. */
+  /** The owner gets it at once, behind what it is to get soon. */
   protected tell(text: string): void {
-    const octets = text.length <= scratch.length ? scratch : Buffer.allocUnsafe(text.length);
-    this.hand(octets, octets.write(text, 0, 'latin1'));
+    this.#gathering.add(text);
+    this.#gathering.tell(this.#hand);
   }
 
-  /** The owner gets octets as a chunk. */
-  protected tellChunk(chunk: Buffer): void {
-    const size = `${chunk.length.toString(16)}\r\n`;
-    const length = size.length + chunk.length + 2;
-    const octets = length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
-    octets.write(size, 0, 'latin1');
-    chunk.copy(octets, size.length);
-    octets[length - 2] = 13;
-    octets[length - 1] = 10;
-    this.hand(octets, length);
+  /** The owner gets it soon, with what else comes. @param piece text is latin1 */
+  protected tellSoon(piece: string | Buffer): void {
+    this.#gathering.add(piece);
   }
 
-  protected hand(octets: Buffer, length: number): void {
-    this.#remainder.deliver(octets, length, this.owner);
+  /** The owner gets octets as a chunk, soon. */
+  protected tellChunkSoon(chunk: Buffer): void {
+    this.#gathering.add(`${chunk.length.toString(16)}\r\n`);
+    this.#gathering.add(chunk);
+    this.#gathering.add('\r\n');
   }
 
-  protected put(stream: Http2Stream, payload: Buffer, isLast: boolean): void {
+  protected put(stream: Http2Stream, payload: Payload, isLast: boolean): void {
     if (stream.writableEnded) return;
     if (isLast && payload.length === 0) stream.end();
     else {
-      stream.write(payload, this.#taken);
+      stream.write(payload, 'latin1', this.#taken);
       if (isLast) stream.end();
     }
     if (stream.writableLength > mostWaiting) this.blocked = true;
@@ -198,6 +198,22 @@ export abstract class StreamWire implements Wire {
   /** All that was written so far is taken. */
   protected drained(): void {}
 
+  readonly #hand = (octets: Buffer, length: number): void => {
+    this.#remainder.deliver(octets, length, this.owner);
+  };
+
+  #tellGathered(): void {
+    if (!this.#isPaused && !this.closed) this.#gathering.tell(this.#hand);
+  }
+
+  #tellToEnd(): void {
+    const { stream } = this;
+    this.#tellGathered();
+    if (stream !== this.stream) return;
+    if (this.#isPaused) this.#end = 'held';
+    else this.cameToEnd();
+  }
+
   #beginChunks(): void {
     this.#chunks ??= new ChunkFollower(this.#limits);
     this.#chunks.begin(undefined);
@@ -207,7 +223,7 @@ export abstract class StreamWire implements Wire {
     const chunks = this.#chunks as ChunkFollower;
     chunks.follow(octets, 0, octets.length, this.#collect);
     const pieces = this.#pieces;
-    const payload = pieces.length === 1 ? (pieces[0] as Buffer) : pieces.length === 0 ? nothing : Buffer.concat(pieces);
+    const payload = pieces.length === 1 ? (pieces[0] as Buffer) : pieces.length === 0 ? '' : Buffer.concat(pieces);
     pieces.length = 0;
     this.#inBody = !chunks.done;
     if (chunks.done) this.sent(payload, true, chunks.tail === '' ? undefined : trailersOf(chunks.tail));
@@ -221,9 +237,8 @@ export abstract class StreamWire implements Wire {
       return;
     }
     this.#end = 'told';
-    const isGone = this.#isGone;
-    this.cameToEnd();
-    if (isGone && stream === this.stream) this.streamClosed();
+    this.#tellToEnd();
+    if (this.#isGone && this.#end === 'told' && stream === this.stream) this.streamClosed();
   };
 
   readonly #collect = (bytes: Buffer, start: number, end: number): void => {
@@ -245,12 +260,17 @@ export function cutOff(stream: Http2Stream, code: number): void {
   else stream.destroy(new Error('cut off'));
 }
 
-function copied(data: string | Buffer, from: number): Buffer {
+/** Node copies text by itself. */
+function payloadOf(data: string | Buffer, from: number): Payload {
+  return typeof data === 'string' ? data.slice(from) : Buffer.from(data.subarray(from));
+}
+
+function octetsOf(data: string | Buffer, from: number): Buffer {
   return typeof data === 'string' ? Buffer.from(data.slice(from), 'latin1') : Buffer.from(data.subarray(from));
 }
 
 function trailersOf(lines: string): OutgoingHttpHeaders {
-  const fields: OutgoingHttpHeaders = Object.create(null);
+  const fields = new Fields();
   addFields(fields, { length: -1, chunked: false }, lines, 0, lines.length - 2);
   return fields;
 }
