@@ -4,21 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import type { Local } from './cli/local.ts';
 
-/**
- * A router's old objects are few, so that its heap is to be kept small; and its hot path is many small functions, more
- * than V8 would make one of. Where V8 doesn't know a flag, it says so and goes on.
- */
-const routerFlags = [
-  '--optimize-for-size',
-  '--max-inlined-bytecode-size=1500',
-  '--max-inlined-bytecode-size-cumulative=3000',
-];
-
 const [role, ...rest] = process.argv.slice(2);
 
 if (role === 'router') {
   // Not among the commands: only the daemon runs it.
-  for (const flag of routerFlags) setFlagsFromString(flag);
+  const { keepHeapSmall } = await import('./router/heap.ts');
+  keepHeapSmall();
   const { runRouter } = await import('./router/main.ts');
   await runRouter(rest);
 } else {
