@@ -261,3 +261,21 @@ test('an instance that leaves is done when the streams to it are', async t => {
   assert.equal((await answer).status, 200);
   await eventually('it is done', () => router.balancer.leaving().size === 0);
 });
+
+test('a body that its instance does not take holds up no other of the connection', async t => {
+  const port = await httpInstance(t, (request, response) => {
+    if (request.url === '/stuck') return;
+    request.resume().on('end', () => response.end('taken'));
+  });
+  const router = await TestForwarder.create(t, [anyRoute('a', { id: 'a', port })]);
+  const session = await http2Client(t, `http://127.0.0.1:${router.port}`);
+  const stuck = session.request({ ':path': '/stuck', ':method': 'POST' });
+  stuck.on('error', () => {});
+  const request = pour(
+    octets => stuck.write(octets),
+    more => void stuck.once('drain', more),
+  );
+  await held('it is stuck', () => request.poured);
+  const other = await ask(session, { ':path': '/', ':method': 'POST' }, { body: 'x'.repeat(100_000) });
+  assert.equal(other.body, 'taken');
+});

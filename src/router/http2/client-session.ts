@@ -21,7 +21,7 @@ import { requestLines } from './request-lines.ts';
 import { ResetBudget } from './reset-budget.ts';
 
 const mostStreams = 100;
-/** Octets that may come for all streams before any of them are taken: so one that is not read doesn't hold up the others. */
+/** Octets that may be on their way for all streams together: bodies that fit come in one turn, and go on in one write. */
 const window = 256 * 1024;
 /** Of those that wait for a stream. */
 const mostSpare = 16;
