@@ -22,6 +22,7 @@ test('what comes in one turn is told as one, in its order, and nothing twice', a
       const { gathering, told } = gathered();
       for (const pieces of turns) {
         for (const one of pieces) gathering.add(one);
+        gathering.wait();
         await nextTurn();
       }
       await nextTurn();
@@ -37,7 +38,10 @@ test('what comes in one turn is told as one, in its order, and nothing twice', a
 
 test('several gather on their own', async () => {
   const all = ['a', 'b', 'c'].map(name => ({ name, ...gathered() }));
-  for (const { name, gathering } of [...all, ...all]) gathering.add(name);
+  for (const { name, gathering } of [...all, ...all]) {
+    gathering.add(name);
+    gathering.wait();
+  }
   await nextTurn();
   assert.deepEqual(
     all.map(({ told }) => told),
@@ -56,10 +60,11 @@ test('what is not taken when it is asked for stays, and is asked for again on re
   gathering.wait();
   await nextTurn();
   assert.equal(asked, 0, 'there is nothing to tell');
-  gathering.add('a');
-  await nextTurn();
-  gathering.add('b');
-  await nextTurn();
+  for (const piece of ['a', 'b']) {
+    gathering.add(piece);
+    gathering.wait();
+    await nextTurn();
+  }
   assert.deepEqual(told, []);
   isReady = true;
   await nextTurn();
@@ -73,9 +78,11 @@ test('more than usual is told as one too, what was dropped is not told, and one 
   const { gathering, told } = gathered();
   gathering.add('x'.repeat(50_000));
   gathering.add(Buffer.alloc(50_000, 'y'));
+  gathering.wait();
   await nextTurn();
   assert.deepEqual(told, ['x'.repeat(50_000) + 'y'.repeat(50_000)]);
   gathering.add('z');
+  gathering.wait();
   gathering.drop();
   await nextTurn();
   assert.equal(told.length, 1);

@@ -144,7 +144,7 @@ export class ClientWire extends StreamWire {
   protected override cameToEnd(): void {
     this.#isAsked = true;
     if (this.#due > 0) this.#refuse();
-    else if (this.#due < 0) this.tell(`0\r\n${this.#trailers}\r\n`);
+    else this.tell(this.#due < 0 ? `0\r\n${this.#trailers}\r\n` : '');
   }
 
   override trailersSent(): void {

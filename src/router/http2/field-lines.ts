@@ -64,6 +64,7 @@ interface LineName {
 /** As they were written, so that one that is known costs no string of its own. */
 const lineNames = new Map<string, LineName>();
 const mostLineNames = 500;
+const longestLineName = 64;
 const space = 0x20;
 
 function lineName(written: string): LineName {
@@ -72,7 +73,8 @@ function lineName(written: string): LineName {
   const lower = written.toLowerCase();
   const made: LineName = { lower, means: meaningOf(lower) };
   // A copy: a part of a head would keep all of it in memory.
-  if (lineNames.size < mostLineNames) lineNames.set(Buffer.from(written, 'latin1').toString('latin1'), made);
+  const isKept = lineNames.size < mostLineNames && written.length <= longestLineName;
+  if (isKept) lineNames.set(Buffer.from(written, 'latin1').toString('latin1'), made);
   return made;
 }
 

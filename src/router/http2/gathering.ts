@@ -25,9 +25,9 @@ export class Gathering {
 
   /** @param piece is not copied yet; text is latin1 */
   add(piece: string | Buffer): void {
+    if (piece.length === 0) return;
     this.#pieces.push(piece);
     this.#length += piece.length;
-    this.wait();
   }
 
   /** To be asked in this turn, if there is anything to tell. */

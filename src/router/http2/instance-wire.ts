@@ -173,7 +173,7 @@ export class InstanceWire extends StreamWire implements SessionWire {
   protected override cameToEnd(): void {
     if (!this.#isEnded) return; // That the stream is closed follows.
     this.#answered();
-    if (this.#getsChunks) this.tell(`0\r\n${this.#trailers}\r\n`);
+    this.tell(this.#getsChunks ? `0\r\n${this.#trailers}\r\n` : '');
   }
 
   /** That it is closed follows. */

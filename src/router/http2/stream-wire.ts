@@ -110,7 +110,7 @@ export abstract class StreamWire implements Wire {
   /** Node tells of the end also while it is told to pause. */
   endCame(): void {
     if (this.#isPaused) this.#end = 'held';
-    else this.#tellToEnd();
+    else this.cameToEnd();
   }
 
   closeCame(): void {
@@ -141,6 +141,7 @@ export abstract class StreamWire implements Wire {
   protected attach(stream: Http2Stream): void {
     this.stream = stream;
     this.#isPaused = false;
+    this.#gathering.drop();
     (stream as Carrying).wire = this;
     stream.on('aborted', onAborted).on('close', onClose).on('error', onError);
   }
@@ -149,7 +150,6 @@ export abstract class StreamWire implements Wire {
   protected detach(): void {
     if (this.stream) (this.stream as Carrying).wire = undefined;
     this.stream = undefined;
-    this.#gathering.drop();
     this.#inBody = false;
     this.#end = 'told';
     this.#isGone = false;
@@ -169,6 +169,7 @@ export abstract class StreamWire implements Wire {
   /** The owner gets it soon, with what else comes. @param piece text is latin1 */
   protected tellSoon(piece: string | Buffer): void {
     this.#gathering.add(piece);
+    this.#gathering.wait();
   }
 
   /** The owner gets octets as a chunk, soon. */
@@ -176,6 +177,7 @@ export abstract class StreamWire implements Wire {
     this.#gathering.add(`${chunk.length.toString(16)}\r\n`);
     this.#gathering.add(chunk);
     this.#gathering.add('\r\n');
+    this.#gathering.wait();
   }
 
   protected put(stream: Http2Stream, payload: Payload, isLast: boolean): void {
@@ -206,14 +208,6 @@ export abstract class StreamWire implements Wire {
     if (!this.#isPaused && !this.closed) this.#gathering.tell(this.#hand);
   }
 
-  #tellToEnd(): void {
-    const { stream } = this;
-    this.#tellGathered();
-    if (stream !== this.stream) return;
-    if (this.#isPaused) this.#end = 'held';
-    else this.cameToEnd();
-  }
-
   #beginChunks(): void {
     this.#chunks ??= new ChunkFollower(this.#limits);
     this.#chunks.begin(undefined);
@@ -237,8 +231,9 @@ export abstract class StreamWire implements Wire {
       return;
     }
     this.#end = 'told';
-    this.#tellToEnd();
-    if (this.#isGone && this.#end === 'told' && stream === this.stream) this.streamClosed();
+    const isGone = this.#isGone;
+    this.cameToEnd();
+    if (isGone && stream === this.stream) this.streamClosed();
   };
 
   readonly #collect = (bytes: Buffer, start: number, end: number): void => {
