@@ -23,7 +23,7 @@ export async function upInBackground(cli: Cli, config: string, timeout: number):
   if (start) {
     // Before a daemon is started for nothing. A running one has its own environment to look into.
     await cli.local.validate(config);
-    await startDaemon(cli);
+    await startDaemon(cli, Math.min(timeout, longestStart));
   }
   const applied = await client.call('POST /v1/config', { body: { path: config } }).catch(async error => {
     if (start) await stopIfIdle(cli);
@@ -63,9 +63,10 @@ async function isRunning({ client }: Cli): Promise<boolean> {
 }
 
 /** How long a daemon may take until it answers, in ms; it takes over what an earlier one left running first. */
-const startTimeout = 30_000;
+const longestStart = 30_000;
 
-async function startDaemon(cli: Cli): Promise<void> {
+/** One that does not answer in time is not left behind: it can be killed at any moment. */
+async function startDaemon(cli: Cli, startTimeout: number): Promise<void> {
   const logFile = join(cli.home, 'logs', 'daemon.log');
   await mkdir(join(cli.home, 'logs'), { recursive: true, mode: 0o750 }).catch(error => {
     const message = `cannot start the daemon: cannot make the folder ${join(cli.home, 'logs')} (${error.code}); choose another home by --home or SLIPWAY_HOME`;
@@ -101,8 +102,11 @@ async function startDaemon(cli: Cli): Promise<void> {
         details: [...(await linesSince(logFile, before)), `log: ${logFile}`],
       });
     }
-    daemon.unref();
+  } catch (error) {
+    daemon.kill('SIGKILL');
+    throw error;
   } finally {
+    daemon.unref();
     await log.close();
   }
 }

@@ -194,7 +194,7 @@ export class TestHost {
 
   /** The same, and the router: by its command line. */
   processes(): number[] {
-    return [...this.instanceProcesses(), ...processesWhere(pid => processFile(pid, 'cmdline').includes(this.home))];
+    return [...this.instanceProcesses(), ...processesOf(this.home)];
   }
 
   async #end(): Promise<void> {
@@ -214,6 +214,11 @@ export class TestHost {
     const inMemory = join('/dev/shm', `slipway-${process.getuid?.()}-${homeId(this.home)}`);
     assert.equal(existsSync(inMemory), false, `${inMemory} is gone`);
   }
+}
+
+/** By the command line: daemons and routers. */
+export function processesOf(home: string): number[] {
+  return processesWhere(pid => processFile(pid, 'cmdline').includes(home));
 }
 
 function processesWhere(condition: (pid: number) => boolean): number[] {

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startApi } from '../helpers/api-fixture.ts';
+import { processesOf } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { type CliResult, runCli, spawnCli } from '../helpers/run-cli.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -348,6 +349,16 @@ test('up -d says that the home can’t be made, and what to do about it', async 
   await writeFile(join(folder, 'file'), '');
   const result = await runCli(['up', '-d', '--home', join(folder, 'file', 'home')], { home: folder });
   assert.match(result.stderr, /cannot start the daemon: cannot make the folder .*choose another home by --home/);
+});
+
+test('up -d leaves no daemon behind that does not answer in time', async t => {
+  const home = await tempDir(t);
+  await writeFile(join(home, 'slipway.yaml'), 'services: {}\n');
+  const env = { NODE_OPTIONS: `--import=${new URL('../fixtures/silent-daemon.mjs', import.meta.url)}` };
+  const result = await runCli(['up', '-d', '--timeout', '1s'], { home, env });
+  assert.equal(result.code, 3);
+  assert.match(result.stderr, /cannot start the daemon: no answer within 1 s/);
+  await eventually('the end of the daemon', () => processesOf(home).length === 0);
 });
 
 test('up -d tells why the daemon that it started did not come up', async t => {

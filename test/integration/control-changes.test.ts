@@ -5,10 +5,12 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { socketPath } from '../../src/router-link/socket-path.ts';
 import { appPackage, TestHost } from '../helpers/daemon.ts';
 import { eventually } from '../helpers/eventually.ts';
 
@@ -23,6 +25,13 @@ function app(change: Record<string, unknown> = {}) {
     rollout: { minReady: '0s' },
     ...change,
   };
+}
+
+/** Requests that the router has under way. */
+async function inFlight(host: TestHost): Promise<number> {
+  const asked = get({ socketPath: socketPath(host.home, 'slipway.sock'), path: '/metrics' });
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  return Number(/^slipway_router_in_flight\{service="app"\} (\d+)$/m.exec(await text(response))?.[1] ?? 0);
 }
 
 /** A package behind a URL whose answer waits until it is let go. */
@@ -199,7 +208,7 @@ describe('a daemon that lets go', { concurrency: 1 }, () => {
     await host.ready('app');
     // One for each instance, as they take turns.
     const slow = [host.request('/slow?ms=3000'), host.request('/slow?ms=3000')];
-    await new Promise(resolve => setTimeout(resolve, 200));
+    await eventually('both under way', async () => (await inFlight(host)) === 2);
     await host.client.call('POST /v1/services/:name/scale', { params, body: { instances: 1 } });
     await host.until('app', 'draining', ({ instances }) => instances.some(one => one.state === 'draining'));
     await host.kill();
@@ -248,7 +257,7 @@ describe('a rollout', { concurrency: 1 }, () => {
     await host.apply({ app: app({ rollout, stop: { drain: '20s', grace: '1s' } }) });
     await host.ready('app');
     const slow = host.request('/slow?ms=4000');
-    await new Promise(resolve => setTimeout(resolve, 200));
+    await eventually('it is under way', async () => (await inFlight(host)) === 1);
     await host.client.call('POST /v1/services/:name/deploy', { params, body: { package: appPackage } });
     const { rollout: over } = await host.until('app', 'over', one => {
       return one.rollout?.state === 'succeeded' || one.rollout?.state === 'failed';
