@@ -74,7 +74,8 @@ function stat(path: string) {
   }
 }
 
-function mayExecute(path: string): boolean {
+/** Whether this user may. */
+export function mayExecute(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

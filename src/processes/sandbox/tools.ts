@@ -1,6 +1,7 @@
 /** The programs of the host that sandboxes are made with, by absolute path: an instance's own PATH must not choose them. */
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { mayExecute } from '../preflight.ts';
 
 const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -33,11 +34,5 @@ const none: Tools = { unshare: '', nsenter: '', setpriv: '', mount: '', bwrap: '
 
 function isExecutable(path: string): boolean {
   // That it is elsewhere is usual, and an exception for that is dear.
-  if (!existsSync(path)) return false;
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return existsSync(path) && mayExecute(path);
 }
