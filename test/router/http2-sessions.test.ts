@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { defaultTraffic } from '../../src/domain/traffic-spec.ts';
@@ -19,13 +20,13 @@ const much = 512 * 1024 * 1024;
 const little = 16 * 1024 * 1024;
 const piece = Buffer.alloc(64 * 1024);
 
-/** @param write returns whether more may be written */
-function pour(write: (piece: Buffer) => boolean, onDrain: (more: () => void) => void): { poured: number } {
+/** Writes as much as is taken. */
+function pour(into: Pick<Writable, 'write' | 'once'>): { poured: number } {
   const progress = { poured: 0 };
   const more = () => {
     while (progress.poured < much) {
       progress.poured += piece.length;
-      if (!write(piece)) return void onDrain(more);
+      if (!into.write(piece)) return void into.once('drain', more);
     }
   };
   more();
@@ -50,18 +51,12 @@ for (const protocol of ['http1', 'h2c'] as const) {
     const port =
       protocol === 'http1'
         ? await httpInstance(t, (_request, answer) => {
-            response = pour(
-              octets => answer.write(octets),
-              more => void answer.once('drain', more),
-            );
+            response = pour(answer);
           })
         : (
             await http2Instance(t, stream => {
               stream.respond({ ':status': 200 });
-              response = pour(
-                octets => stream.write(octets),
-                more => void stream.once('drain', more),
-              );
+              response = pour(stream);
             })
           ).port;
     const service = { ...anyRoute('a', { id: 'a', port }), traffic: { ...defaultTraffic, protocol } };
@@ -102,10 +97,7 @@ for (const protocol of ['http1', 'h2c'] as const) {
     const session = await http2Client(t, `http://127.0.0.1:${router.port}`);
     const stream = session.request({ ':path': '/', ':method': 'POST' });
     stream.on('error', () => {});
-    const request = pour(
-      octets => stream.write(octets),
-      more => void stream.once('drain', more),
-    );
+    const request = pour(stream);
     const taken = await held('the client is held back', () => request.poured);
     assert.ok(taken < little, `${taken} octets were taken for an instance that reads none`);
     take();
@@ -271,10 +263,7 @@ test('a body that its instance does not take holds up no other of the connection
   const session = await http2Client(t, `http://127.0.0.1:${router.port}`);
   const stuck = session.request({ ':path': '/stuck', ':method': 'POST' });
   stuck.on('error', () => {});
-  const request = pour(
-    octets => stuck.write(octets),
-    more => void stuck.once('drain', more),
-  );
+  const request = pour(stuck);
   await held('it is stuck', () => request.poured);
   const other = await ask(session, { ':path': '/', ':method': 'POST' }, { body: 'x'.repeat(100_000) });
   assert.equal(other.body, 'taken');

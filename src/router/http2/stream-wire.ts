@@ -79,11 +79,14 @@ export abstract class StreamWire implements Wire {
       this.#left = length;
       if (length === inChunks) this.#beginChunks();
     }
-    if (this.#left === inChunks) this.#sendChunks(octetsOf(data, from));
+    // Node copies text by itself.
+    const payload = typeof data === 'string' ? data.slice(from) : Buffer.from(data.subarray(from));
+    if (this.#left === inChunks)
+      this.#sendChunks(typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload);
     else {
-      this.#left -= data.length - from;
+      this.#left -= payload.length;
       this.#inBody = this.#left > 0;
-      this.sent(payloadOf(data, from), !this.#inBody, undefined);
+      this.sent(payload, !this.#inBody, undefined);
     }
   }
 
@@ -174,10 +177,9 @@ export abstract class StreamWire implements Wire {
 
   /** The owner gets octets as a chunk, soon. */
   protected tellChunkSoon(chunk: Buffer): void {
-    this.#gathering.add(`${chunk.length.toString(16)}\r\n`);
-    this.#gathering.add(chunk);
-    this.#gathering.add('\r\n');
-    this.#gathering.wait();
+    this.tellSoon(`${chunk.length.toString(16)}\r\n`);
+    this.tellSoon(chunk);
+    this.tellSoon('\r\n');
   }
 
   protected put(stream: Http2Stream, payload: Payload, isLast: boolean): void {
@@ -253,15 +255,6 @@ export function cutOff(stream: Http2Stream, code: number): void {
   if (stream.destroyed) return;
   if (stream.writableEnded || stream.pending || (stream as ServerHttp2Stream).headersSent === false) stream.close(code);
   else stream.destroy(new Error('cut off'));
-}
-
-/** Node copies text by itself. */
-function payloadOf(data: string | Buffer, from: number): Payload {
-  return typeof data === 'string' ? data.slice(from) : Buffer.from(data.subarray(from));
-}
-
-function octetsOf(data: string | Buffer, from: number): Buffer {
-  return typeof data === 'string' ? Buffer.from(data.slice(from), 'latin1') : Buffer.from(data.subarray(from));
 }
 
 function trailersOf(lines: string): OutgoingHttpHeaders {
