@@ -198,7 +198,7 @@ describe('a daemon that lets go', { concurrency: 1 }, () => {
     await host.until('app', 'in backoff', ({ instances: [one] }) => one?.state === 'backoff');
     const began = performance.now();
     await host.kill('SIGTERM');
-    assert.ok(performance.now() - began < 15_000, 'it did not wait for the next try');
+    assert.ok(performance.now() - began < 5000, 'it had nothing to wait for');
   });
 
   it('while requests are drained leaves that to the next', async t => {

@@ -83,7 +83,7 @@ test('stop lets requests in flight finish, within the grace', async t => {
   await stopped;
 });
 
-test('kill -9 of the worker: no connection is refused, and another worker answers', async t => {
+test('kill -9 of the worker: no connection is refused, and there is an answer within a second or so', async t => {
   const instance = await startInstance(t);
   const router = await TestRouter.create(t);
   router.link.publish([anyRoute('a', { id: 'a', port: instance.port })]);
@@ -107,6 +107,7 @@ test('kill -9 of the worker: no connection is refused, and another worker answer
     [],
   );
   assert.ok(failures.length <= 8, `${failures.length} failures`);
+  assert.ok(longestGap < 5_000, `${longestGap} ms without an answer`);
   t.diagnostic(`longest time without an answer: ${Math.round(longestGap)} ms`);
   assert.deepEqual(router.record.holder, record.holder);
   assert.equal(router.port, port);
